@@ -1,0 +1,62 @@
+package directory
+
+import "time"
+
+// Kind names a sort of entity. The words are Feishu's.
+type Kind string
+
+// The kinds that the fold knows.
+const (
+	KindUser       Kind = "user"       // keyed by open_id
+	KindDepartment Kind = "department" // keyed by open_department_id
+	KindSweep      Kind = "sweep"      // keyed by the sweep's id; folded by its own two records
+)
+
+// RootDepartmentID is the key of the root department in every tenant and in
+// both of Feishu's department id kinds.
+const RootDepartmentID = "0"
+
+// Key identifies an entity. open_id and open_department_id never change;
+// user_id and department_id do, and are reused, so they are fields, not keys.
+type Key struct {
+	TenantKey string
+	Kind      Kind
+	ID        string
+}
+
+// Reason says why an entity is gone.
+type Reason string
+
+// The reasons. The empty reason belongs to an entity that exists.
+const (
+	ReasonNone       Reason = ""
+	ReasonResigned   Reason = "RESIGNED"     // the person left
+	ReasonDeleted    Reason = "DELETED"      // Feishu knows the id no more
+	ReasonOutOfRange Reason = "OUT_OF_RANGE" // it exists, but the app may not see it
+)
+
+// Stamp orders what records say about one field: the greater stamp wins,
+// whichever came first. Changed is 1 where the record says that the field
+// changed (or saw it with its own eyes), 0 where it only carries it along.
+type Stamp struct {
+	Time    time.Time
+	Changed int
+	EventID string
+}
+
+// Less reports whether s loses against o.
+func (s Stamp) Less(o Stamp) bool {
+	if !s.Time.Equal(o.Time) {
+		return s.Time.Before(o.Time)
+	}
+	if s.Changed != o.Changed {
+		return s.Changed < o.Changed
+	}
+	return s.EventID < o.EventID
+}
+
+// ties reports whether s and o differ in nothing but the event id, which says
+// nothing about which of two values is newer.
+func (s Stamp) ties(o Stamp) bool {
+	return s.Time.Equal(o.Time) && s.Changed == o.Changed
+}
