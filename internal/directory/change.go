@@ -1,0 +1,61 @@
+package directory
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Claim is what a record says about an entity's existence.
+type Claim int
+
+// The claims.
+const (
+	ClaimNone   Claim = iota // nothing
+	ClaimWeak                // it exists, if nothing else was heard
+	ClaimExists              // it exists, at the change's time
+	ClaimGone                // it is gone, at the change's time, for the change's reason
+)
+
+// Change is what one record says about one entity.
+type Change struct {
+	Key     Key
+	Time    time.Time // on Feishu's clock, in microseconds, margins already taken off
+	EventID string
+	Fields  []FieldChange // in a fixed order, each name once
+	Claim   Claim
+	Reason  Reason // with ClaimGone
+	Hints   []Hint
+	// Event is set where Feishu pushed the record; a re-read must be sent
+	// later than it, or its answer loses.
+	Event bool
+}
+
+// FieldChange sets one field.
+type FieldChange struct {
+	Name    string
+	Value   json.RawMessage // canonical; nil clears
+	Changed int             // the middle part of the stamp
+}
+
+// Problem is a part of a record that could not be decoded. It never holds the
+// value.
+type Problem struct {
+	Key   Key    // without an id where the whole record is meant
+	Field string // empty where the whole record is meant
+	Err   string
+}
+
+// SweepMark is a sweep's beginning or end.
+type SweepMark struct {
+	TenantKey   string
+	SweepID     string
+	StartedAt   time.Time // set in both
+	CompletedAt time.Time // zero at the beginning
+}
+
+// Decoded is everything that one record says.
+type Decoded struct {
+	Changes  []Change
+	Problems []Problem
+	Sweep    *SweepMark
+}
