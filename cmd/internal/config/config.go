@@ -1,0 +1,134 @@
+package config
+
+import (
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Config is what the settings say, checked. Fields have the names of their settings.
+type Config struct {
+	LogLevel slog.Level
+
+	DatabaseURL string // empty: the embedded server
+	DataDir     string
+
+	FeishuBaseURL      string
+	FeishuAppID        string
+	FeishuAppSecret    string
+	FeishuTenantKey    string // empty: to be asked
+	FeishuRate         string
+	FeishuMonthlyCalls int64 // 0: no limit of ours
+
+	HTTPListen    string
+	GRPCListen    string
+	MetricsListen string
+	APIClients    string
+
+	Addr   string
+	Client string
+
+	given map[string]bool // the settings that somebody made
+}
+
+// Given reports whether somebody set the setting, rather than leaving its default.
+func (c Config) Given(key string) bool { return c.given[key] }
+
+// Load reads the settings. Those named in needs must be there. The error holds
+// everything that is wrong, a line each.
+func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, error) {
+	l := read(flags, environ)
+	c := Config{
+		LogLevel:           l.level("log_level"),
+		DatabaseURL:        l.get("database_url").text,
+		DataDir:            l.dataDir(),
+		FeishuBaseURL:      l.baseURL("feishu_base_url"),
+		FeishuAppID:        l.get("feishu_app_id").text,
+		FeishuAppSecret:    l.get("feishu_app_secret").text,
+		FeishuTenantKey:    l.get("feishu_tenant_key").text,
+		FeishuRate:         l.get("feishu_rate").text,
+		FeishuMonthlyCalls: l.count("feishu_monthly_calls"),
+		HTTPListen:         l.address("http_listen"),
+		GRPCListen:         l.address("grpc_listen"),
+		MetricsListen:      l.address("metrics_listen"),
+		APIClients:         l.get("api_clients").text,
+		Addr:               l.address("addr"),
+		Client:             l.get("client").text,
+		given:              map[string]bool{},
+	}
+	for key, v := range l.values {
+		c.given[key] = v.text != ""
+	}
+	for _, key := range needs {
+		if l.get(key).text == "" && !l.refused(key) {
+			l.problem("%s is not set: %s", Variable(key), l.known[key].Meaning)
+		}
+	}
+	return c, l.err()
+}
+
+func (l *loader) level(key string) slog.Level {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(l.get(key).text)); err != nil {
+		l.invalid(key, "must be debug, info, warn or error")
+	}
+	return level
+}
+
+// count reads a number that may not be negative.
+func (l *loader) count(key string) int64 {
+	n, err := strconv.ParseInt(l.get(key).text, 10, 64)
+	if err != nil || n < 0 {
+		l.invalid(key, "must be a whole number, 0 or more")
+	}
+	return n
+}
+
+// address reads host:port. An empty host would listen on every interface; it is
+// allowed where it is written out, as 0.0.0.0 or [::].
+func (l *loader) address(key string) string {
+	text := l.get(key).text
+	host, port, err := net.SplitHostPort(text)
+	n, portErr := strconv.ParseUint(port, 10, 16)
+	if err != nil || portErr != nil || host == "" {
+		l.invalid(key, "must be host:port, such as "+l.known[key].Default)
+		return text
+	}
+	return net.JoinHostPort(host, strconv.FormatUint(n, 10))
+}
+
+func (l *loader) baseURL(key string) string {
+	text := l.get(key).text
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
+		l.invalid(key, "must be a URL such as "+l.known[key].Default)
+	}
+	return strings.TrimRight(text, "/")
+}
+
+func (l *loader) dataDir() string {
+	if text := l.get("data_dir").text; text != "" {
+		abs, err := filepath.Abs(text)
+		if err != nil {
+			l.invalid("data_dir", "must be a folder")
+		}
+		return abs
+	}
+	if os.Geteuid() == 0 {
+		return "/var/lib/orgmirror"
+	}
+	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
+		return filepath.Join(state, "orgmirror")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil && l.get("database_url").text == "" {
+		l.problem("%s is not set, and this user has no home folder to default to", Variable("data_dir"))
+	}
+	return filepath.Join(home, ".local", "state", "orgmirror")
+}

@@ -1,0 +1,83 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Group says which commands a setting is for. A command has flags for its own
+// groups only; variables and file keys of the others are allowed and unused.
+type Group string
+
+// The groups.
+const (
+	Common   Group = "common"   // every command
+	Database Group = "database" // commands that open the database
+	Feishu   Group = "feishu"   // commands that call Feishu
+	Tenant   Group = "tenant"   // commands that must know the company
+	Service  Group = "service"  // commands that listen
+	Client   Group = "client"   // commands that ask a running service
+)
+
+// Setting is one thing that a person can set.
+type Setting struct {
+	Key     string // in the file; MIRROR_KEY in the environment; with dashes, a flag
+	Default string // the value where nobody sets one
+	Shown   string // what help and README say of the default, where that is not the value
+	Meaning string
+	Secret  bool // may come from the file named by Key + "_file", and is never shown
+	Group   Group
+}
+
+// Settings is the table, in the order in which it is shown.
+func Settings() []Setting {
+	return []Setting{
+		{Key: "config", Group: Common, Shown: "none", Meaning: "configuration file (YAML): these names without the prefix, in lower case"},
+		{Key: "log_level", Group: Common, Default: "info", Meaning: "`debug`, `info`, `warn` or `error`; logs are JSON on standard error"},
+		{Key: "database_url", Group: Database, Secret: true, Shown: "empty: the embedded server under the data directory", Meaning: "PostgreSQL 15 or later"},
+		{Key: "data_dir", Group: Database, Shown: "`/var/lib/orgmirror` as root, else `${XDG_STATE_HOME:-~/.local/state}/orgmirror`", Meaning: "files of the embedded server"},
+		{Key: "feishu_base_url", Group: Feishu, Default: "https://open.feishu.cn", Meaning: "Lark: `https://open.larksuite.com`"},
+		{Key: "feishu_app_id", Group: Feishu, Shown: "none", Meaning: "id of the custom app"},
+		{Key: "feishu_app_secret", Group: Feishu, Secret: true, Shown: "none", Meaning: "secret of the custom app"},
+		{Key: "feishu_rate", Group: Feishu, Default: "default", Meaning: "most calls to one endpoint: `default` (50 a second, 1000 a minute), `off`, or figures such as `40/s,900/m`"},
+		{Key: "feishu_monthly_calls", Group: Feishu, Default: "0", Meaning: "most calls in a calendar month (UTC); 0 is no limit of ours"},
+		{Key: "feishu_tenant_key", Group: Tenant, Shown: "asked from Feishu", Meaning: "the company, where the app may not ask (permission `tenant:tenant:readonly`)"},
+		{Key: "http_listen", Group: Service, Default: "127.0.0.1:8080", Meaning: "REST"},
+		{Key: "grpc_listen", Group: Service, Default: "127.0.0.1:8081", Meaning: "gRPC"},
+		{Key: "metrics_listen", Group: Service, Default: "127.0.0.1:2112", Meaning: "`/metrics`, `/livez`, `/readyz`"},
+		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, or `sensitive` for personal fields too"},
+		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree` and `mirror person` ask"},
+		{Key: "client", Group: Client, Secret: true, Shown: "none", Meaning: "`id:secret` with which they ask"},
+	}
+}
+
+// fileSuffix makes the name of a secret's file out of the secret's name.
+const fileSuffix = "_file"
+
+// Variable is the environment variable of a key.
+func Variable(key string) string { return prefix + strings.ToUpper(key) }
+
+const prefix = "MIRROR_"
+
+// flagName is the flag of a key.
+func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
+
+// Register gives flags to a command for the settings of its groups.
+func Register(flags *pflag.FlagSet, groups ...Group) {
+	for _, s := range Settings() {
+		if s.Group != Common && !slices.Contains(groups, s.Group) {
+			continue
+		}
+		usage := strings.ReplaceAll(s.Meaning, "`", "") // pflag reads a name for the value out of backquotes
+		if s.Shown != "" && s.Shown != "none" {
+			usage += " (default: " + strings.ReplaceAll(s.Shown, "`", "") + ")"
+		}
+		if s.Secret {
+			flags.String(flagName(s.Key+fileSuffix), "", "file that holds --"+flagName(s.Key))
+			usage += "; other users of this machine can see flags, so prefer the file"
+		}
+		flags.String(flagName(s.Key), s.Default, usage)
+	}
+}
