@@ -215,14 +215,16 @@ BEGIN
         tenant_key text COLLATE "C" NOT NULL,
         entity_kind text COLLATE "C" NOT NULL,
         entity_id text COLLATE "C" NOT NULL,
-        state json NOT NULL,
+        state text NOT NULL, -- text: the fold compares bytes, and jsonb would write them anew
+        valid_from timestamptz,
         PRIMARY KEY (tenant_key, entity_kind, entity_id)
     );
     COMMENT ON TABLE fold_state IS 'The fold''s own memory, one row an entity. Not for queries: its form may change.';
     COMMENT ON COLUMN fold_state.tenant_key IS 'The company.';
     COMMENT ON COLUMN fold_state.entity_kind IS 'user or department.';
     COMMENT ON COLUMN fold_state.entity_id IS 'The entity''s key.';
-    COMMENT ON COLUMN fold_state.state IS 'Each field''s value and the record that set it.';
+    COMMENT ON COLUMN fold_state.state IS 'JSON: each field''s value and the record that set it.';
+    COMMENT ON COLUMN fold_state.valid_from IS 'Where the open version of the entity begins, on Feishu''s clock; empty before the first.';
 
     EXECUTE format('CREATE SCHEMA %I', history_schema);
     EXECUTE format('COMMENT ON SCHEMA %I IS %L', history_schema, 'Every version of the company directory. A version holds from from_position to to_position of the log, and from valid_from to valid_to on Feishu''s clock.');
