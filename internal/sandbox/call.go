@@ -1,0 +1,165 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// call is one request to the contact service on its way to an answer.
+type call struct {
+	server   *Server
+	endpoint *endpoint
+	request  *http.Request
+	now      time.Time
+	logID    string
+	params   map[string]string // of the path, unescaped
+	query    url.Values
+	view     view
+
+	// buf gathers the value of "data", or the whole body where flat is set.
+	buf  []byte
+	flat bool
+}
+
+// answer is what goes back, before a fault has its way with it.
+type answer struct {
+	status      int
+	code        int
+	contentType string
+	headers     map[string]string
+	body        []byte
+}
+
+const jsonType = "application/json; charset=utf-8"
+
+// head is how every success begins: data is the value that a handler appends.
+const head = `{"code":0,"data":`
+
+// answer takes the call through the gateway and the method.
+func (c *call) answer() answer {
+	c.buf = append(c.buf[:0], head...)
+	if err := c.run(); err != nil {
+		return c.refusal(err)
+	}
+	if !c.flat {
+		c.buf = append(c.buf, `,"msg":"success"}`...)
+	}
+	return answer{status: http.StatusOK, contentType: jsonType, body: c.buf}
+}
+
+// run does what Feishu's gateway does, in its order, and then the method: the
+// token, the permission, the rate, the parameters.
+func (c *call) run() error {
+	e, s := c.endpoint, c.server
+	if e.open {
+		return e.handle(c)
+	}
+	if err := s.tokens.check(c.request.Header.Get("Authorization"), c.now); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.revoked[e.name] {
+		return scopeMissing(s.cfg.AppID, e.scopes)
+	}
+	if s.rateLimits {
+		if limited := e.limiter.take(c.now); limited != nil {
+			return limited
+		}
+	}
+	if err := c.open(); err != nil {
+		return err
+	}
+	return e.handle(c)
+}
+
+// open reads what all methods share.
+func (c *call) open() error {
+	k, err := parseKinds(c.query)
+	if err != nil {
+		return err
+	}
+	s := c.server
+	c.view = view{org: s.org, kinds: k, hidden: s.hidden, overrides: s.overrides}
+	if k.user == userID && s.hidden[KindUser]["user_id"] {
+		// Whoever may not see user_id may not name people by it either.
+		return scopeMissing(s.cfg.AppID, []string{"contact:user.employee_id:readonly"})
+	}
+	return nil
+}
+
+// refusal is the answer to a call that failed.
+func (c *call) refusal(err error) answer {
+	var refused *Error
+	var limited *rateLimited
+	switch {
+	case errors.As(err, &limited):
+		refused = limited.refusal()
+	case !errors.As(err, &refused):
+		c.server.log.Error("sandbox handler failed", "endpoint", c.endpoint.name, "error", err)
+		refused = refuse(codeInternal)
+	}
+	a := answer{status: refused.Status, code: refused.Code, contentType: jsonType}
+	if limited != nil {
+		a.headers = limited.headers()
+	}
+	if c.endpoint.open {
+		a.body = marshal(map[string]any{"code": refused.Code, "data": struct{}{}, "msg": refused.Msg})
+		return a
+	}
+	a.body = marshal(c.envelope(refused))
+	return a
+}
+
+// envelope is a failed answer's body.
+func (c *call) envelope(e *Error) any {
+	type permission struct {
+		Description string `json:"description"`
+		Subject     string `json:"subject"`
+		Type        string `json:"type"`
+	}
+	type detail struct {
+		Fields         []fieldViolation `json:"field_violations,omitempty"`
+		LogID          string           `json:"log_id"`
+		Permissions    []permission     `json:"permission_violations,omitempty"`
+		Troubleshooter string           `json:"troubleshooter"`
+	}
+	d := detail{
+		Fields: e.fields, LogID: c.logID,
+		Troubleshooter: "排查建议查看(Troubleshooting suggestions): https://open.feishu.cn/search?from=openapi&log_id=" + c.logID,
+	}
+	for _, scope := range e.permissions {
+		d.Permissions = append(d.Permissions, permission{Subject: scope, Type: "action_scope_required"})
+	}
+	return struct {
+		Code  int    `json:"code"`
+		Error detail `json:"error"`
+		Msg   string `json:"msg"`
+	}{e.Code, d, e.Msg}
+}
+
+// marshal encodes a value of our own making, which cannot fail.
+func marshal(v any) []byte {
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+// page reads page_size and page_token.
+func (c *call) page(usual, most int) (size int, after cursor, resumed bool, err error) {
+	if size, err = pageSize(c.query, usual, most); err != nil {
+		return 0, cursor{}, false, err
+	}
+	after, resumed, err = c.server.pager.open(c.endpoint.name, c.params, c.query)
+	return size, after, resumed, err
+}
+
+// next makes the token of the page after the entry that at describes.
+func (c *call) next(at cursor) string {
+	return c.server.pager.seal(c.endpoint.name, c.params, c.query, at)
+}

@@ -1,0 +1,262 @@
+package sandbox
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+// controls routes the control API, which the package comment describes.
+func (s *Server) controls() http.Handler {
+	mux := http.NewServeMux()
+	on := func(pattern string, h func(r *http.Request) (any, error)) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			v, err := h(r)
+			answerControl(w, v, err)
+		})
+	}
+	on("GET /", s.overview)
+	on("GET /truth", func(*http.Request) (any, error) { return s.Truth(), nil })
+	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
+	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })
+
+	on("GET /users/{id}", func(r *http.Request) (any, error) { return s.User(r.PathValue("id")) })
+	on("POST /users", s.postUser)
+	on("PATCH /users/{id}", s.patchUser)
+	on("DELETE /users/{id}", s.deleteUser)
+	on("GET /departments/{id}", func(r *http.Request) (any, error) { return s.Department(r.PathValue("id")) })
+	on("POST /departments", s.postDepartment)
+	on("PATCH /departments/{id}", s.patchDepartment)
+	on("DELETE /departments/{id}", func(r *http.Request) (any, error) {
+		return nil, s.RemoveDepartment(r.PathValue("id"))
+	})
+
+	on("GET /faults", func(*http.Request) (any, error) { return s.Faults(), nil })
+	on("POST /faults", s.postFault)
+	on("DELETE /faults", func(*http.Request) (any, error) { s.ClearFaults(); return nil, nil })
+	on("GET /hidden", func(*http.Request) (any, error) { return s.HiddenFields(), nil })
+	on("PUT /hidden/{kind}/{field}", func(r *http.Request) (any, error) {
+		return nil, s.HideField(Kind(r.PathValue("kind")), r.PathValue("field"))
+	})
+	on("DELETE /hidden/{kind}/{field}", func(r *http.Request) (any, error) {
+		s.ShowField(Kind(r.PathValue("kind")), r.PathValue("field"))
+		return nil, nil
+	})
+	on("PUT /overrides/{kind}/{id}/{field}", s.putOverride)
+	on("DELETE /overrides", func(*http.Request) (any, error) { s.ClearOverrides(); return nil, nil })
+	on("POST /permissions/revoke", s.postRevoke)
+	on("POST /permissions/grant", s.postGrant)
+	on("POST /tokens/expire", func(*http.Request) (any, error) { s.ExpireTokens(); return nil, nil })
+	on("PATCH /settings", s.patchSettings)
+	return mux
+}
+
+// answerControl writes what a control returned: 200 with JSON, or the error
+// with 404 for what is unknown, Feishu's status for Feishu's codes, else 400.
+func answerControl(w http.ResponseWriter, v any, err error) {
+	status := http.StatusOK
+	if v == nil {
+		v = struct{}{}
+	}
+	if err != nil {
+		status = http.StatusBadRequest
+		body := map[string]any{"error": err.Error()}
+		var refused *Error
+		switch {
+		case errors.As(err, &refused):
+			status = refused.Status
+			body["code"], body["msg"] = refused.Code, refused.Msg
+		case errors.Is(err, ErrUnknown):
+			status = http.StatusNotFound
+		}
+		v = body
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller may have gone
+}
+
+func body(r *http.Request) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	if err != nil {
+		return nil, fmt.Errorf("read body: %w", err)
+	}
+	return raw, nil
+}
+
+func decode(r *http.Request, v any) error {
+	raw, err := body(r)
+	if err != nil {
+		return err
+	}
+	return merge(raw, v)
+}
+
+// merge decodes JSON over what v holds already. A name that is not one of v's
+// is an error, so that a misspelt field does not pass for a change.
+func merge(raw []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("decode body: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) overview(r *http.Request) (any, error) {
+	if r.URL.Path != "/" {
+		return nil, errUnknown("control", r.URL.Path)
+	}
+	var names []string
+	for _, e := range s.endpoints {
+		names = append(names, e.name)
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return map[string]any{
+		"url": s.url, "app_id": s.cfg.AppID, "tenant_key": s.cfg.TenantKey, "endpoints": names,
+		"users": len(s.org.users), "departments": len(s.org.departments) - 1,
+		"settings": map[string]any{"rate_limits": s.rateLimits, "big_department": s.bigDepartment},
+	}, nil
+}
+
+func (s *Server) postUser(r *http.Request) (any, error) {
+	u := User{MobileVisible: true}
+	if err := decode(r, &u); err != nil {
+		return nil, err
+	}
+	return s.AddUser(u)
+}
+
+func (s *Server) patchUser(r *http.Request) (any, error) {
+	raw, err := body(r)
+	if err != nil {
+		return nil, err
+	}
+	err = s.changeUser(r.PathValue("id"), func(u *User) error {
+		// encoding/json would fill a list's old entries instead of new ones.
+		given := keys(raw)
+		forgetIf(given["department_ids"], &u.DepartmentIDs)
+		forgetIf(given["orders"], &u.Orders)
+		forgetIf(given["dotted_line_leader_user_ids"], &u.DottedLine)
+		forgetIf(given["custom_attrs"], &u.CustomAttrs)
+		return merge(raw, u)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.User(r.PathValue("id"))
+}
+
+func (s *Server) deleteUser(r *http.Request) (any, error) {
+	if r.URL.Query().Get("erase") == "true" {
+		return nil, s.EraseUser(r.PathValue("id"))
+	}
+	return nil, s.ResignUser(r.PathValue("id"))
+}
+
+func (s *Server) postDepartment(r *http.Request) (any, error) {
+	var d Department
+	if err := decode(r, &d); err != nil {
+		return nil, err
+	}
+	return s.AddDepartment(d)
+}
+
+func (s *Server) patchDepartment(r *http.Request) (any, error) {
+	raw, err := body(r)
+	if err != nil {
+		return nil, err
+	}
+	err = s.changeDepartment(r.PathValue("id"), func(d *Department) error {
+		given := keys(raw)
+		forgetIf(given["leaders"], &d.Leaders)
+		forgetIf(given["unit_ids"], &d.UnitIDs)
+		forgetIf(given["group_chat_employee_types"], &d.GroupChatEmployeeTypes)
+		forgetIf(given["department_hrbps"], &d.HRBPs)
+		return merge(raw, d)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Department(r.PathValue("id"))
+}
+
+// keys tells which names a JSON object has.
+func keys(raw []byte) map[string]bool {
+	var object map[string]json.RawMessage
+	_ = json.Unmarshal(raw, &object) // merge reports what is wrong with it
+	given := map[string]bool{}
+	for name := range object {
+		given[name] = true
+	}
+	return given
+}
+
+func forgetIf[T any](given bool, list *[]T) {
+	if given {
+		*list = nil
+	}
+}
+
+func (s *Server) postFault(r *http.Request) (any, error) {
+	var f Fault
+	if err := decode(r, &f); err != nil {
+		return nil, err
+	}
+	return nil, s.AddFault(f)
+}
+
+func (s *Server) putOverride(r *http.Request) (any, error) {
+	raw, err := body(r)
+	if err != nil {
+		return nil, err
+	}
+	id := r.PathValue("id")
+	if Kind(r.PathValue("kind")) == KindTenant {
+		id = "" // there is one tenant only
+	}
+	return nil, s.OverrideField(Kind(r.PathValue("kind")), id, r.PathValue("field"), raw)
+}
+
+// endpointBody is the body of the permission controls.
+type endpointBody struct {
+	Endpoint string `json:"endpoint"`
+}
+
+func (s *Server) postRevoke(r *http.Request) (any, error) {
+	var b endpointBody
+	if err := decode(r, &b); err != nil {
+		return nil, err
+	}
+	return nil, s.RevokePermission(b.Endpoint)
+}
+
+func (s *Server) postGrant(r *http.Request) (any, error) {
+	var b endpointBody
+	if err := decode(r, &b); err != nil {
+		return nil, err
+	}
+	s.GrantPermission(b.Endpoint)
+	return nil, nil
+}
+
+func (s *Server) patchSettings(r *http.Request) (any, error) {
+	var b struct {
+		RateLimits    *bool `json:"rate_limits"`
+		BigDepartment *int  `json:"big_department"`
+	}
+	if err := decode(r, &b); err != nil {
+		return nil, err
+	}
+	if b.RateLimits != nil {
+		s.SetRateLimits(*b.RateLimits)
+	}
+	if b.BigDepartment != nil {
+		s.SetBigDepartment(*b.BigDepartment)
+	}
+	return nil, nil
+}

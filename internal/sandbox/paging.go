@@ -1,0 +1,115 @@
+package sandbox
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"hash"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+)
+
+// cursor says after which entry a page starts: in what part of a listing that
+// has several, at which rank, after which id. A page is therefore not a piece
+// of a snapshot: who walks a list while it changes may see an entry twice or
+// miss it, as with Feishu.
+type cursor struct {
+	part byte
+	rank int64
+	id   string
+}
+
+// macSize is how much of the token is its seal.
+const macSize = 12
+
+// pager makes page tokens, and knows them again.
+type pager struct{ secret []byte }
+
+// pageSize reads page_size within 1 and most.
+func pageSize(query url.Values, usual, most int) (int, error) {
+	text := query.Get("page_size")
+	if text == "" {
+		return usual, nil
+	}
+	size, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, invalidField("page_size", text, "page_size should be an integer")
+	}
+	if size < 1 || size > most {
+		return 0, refuse(codePageSize)
+	}
+	return size, nil
+}
+
+// seal makes the token for the page after c. It belongs to the endpoint and to
+// all parameters but page_size.
+func (p pager) seal(endpoint string, params map[string]string, query url.Values, c cursor) string {
+	plain := append([]byte{c.part}, binary.BigEndian.AppendUint64(nil, uint64(c.rank))...)
+	plain = append(plain, c.id...)
+	mac := p.mac(endpoint, params, query, plain)
+	return base64.StdEncoding.EncodeToString(append(mac, plain...))
+}
+
+// open reads a token that seal made for the same call. ok is false where there
+// is no token.
+func (p pager) open(endpoint string, params map[string]string, query url.Values) (c cursor, ok bool, err error) {
+	token := query.Get("page_token")
+	if token == "" {
+		return cursor{}, false, nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(token)
+	if err != nil || len(raw) < macSize+9 {
+		return cursor{}, false, refuse(codePageToken)
+	}
+	mac, plain := raw[:macSize], raw[macSize:]
+	if !hmac.Equal(mac, p.mac(endpoint, params, query, plain)) {
+		return cursor{}, false, refuse(codePageToken)
+	}
+	return cursor{part: plain[0], rank: int64(binary.BigEndian.Uint64(plain[1:9])), id: string(plain[9:])}, true, nil
+}
+
+func (p pager) mac(endpoint string, params map[string]string, query url.Values, plain []byte) []byte {
+	h := hmac.New(sha256.New, p.secret)
+	writeField(h, endpoint)
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		writeField(h, name)
+		writeField(h, params[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		if name == "page_token" || name == "page_size" {
+			continue
+		}
+		writeField(h, name)
+		for _, v := range query[name] {
+			writeField(h, v)
+		}
+	}
+	h.Write(plain)
+	return h.Sum(nil)[:macSize]
+}
+
+// writeField writes a text so that two of them cannot run into each other.
+func writeField(h hash.Hash, s string) {
+	h.Write(binary.BigEndian.AppendUint32(nil, uint32(len(s))))
+	_, _ = io.WriteString(h, s) // a hash never fails
+}
+
+// appendPageEnd closes a listing: has_more, and page_token only if there is
+// more, since an empty one would send the SDK's iterators back to page one.
+// The keys around it are sorted, so it is written in two pieces.
+func appendHasMore(buf []byte, more bool) []byte {
+	buf = append(buf, `"has_more":`...)
+	return strconv.AppendBool(buf, more)
+}
+
+func appendPageToken(buf []byte, token string) []byte {
+	if token == "" {
+		return buf
+	}
+	buf = append(buf, `,"page_token":`...)
+	return appendString(buf, token)
+}

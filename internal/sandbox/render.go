@@ -1,0 +1,256 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// view is how one call sees the organisation: the id kinds that it asked for,
+// and what the controls have hidden or replaced.
+type view struct {
+	org       *organisation
+	kinds     kinds
+	hidden    map[Kind]map[string]bool
+	overrides map[entityKey]map[string]json.RawMessage
+}
+
+// userFields are the keys that differ from method to method.
+type userFields int
+
+const (
+	getFields   userFields = iota // users/:user_id
+	listFields                    // find_by_department
+	batchFields                   // users/batch
+)
+
+func (v *view) user(id string) string       { return v.org.userRef(v.kinds.user, id) }
+func (v *view) department(id string) string { return v.org.departmentRef(v.kinds.department, id) }
+
+func (v *view) overridesOf(kind Kind, id string) map[string]json.RawMessage {
+	if len(v.overrides) == 0 {
+		return nil
+	}
+	return v.overrides[entityKey{kind, id}]
+}
+
+// appendUser appends a person as a method shows them. Who has resigned keeps
+// ids, name and status only.
+func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
+	o := begin(buf, v.hidden[KindUser], v.overridesOf(KindUser, u.OpenID))
+	if u.Status.IsResigned {
+		o.str("name", u.Name)
+		o.str("open_id", u.OpenID)
+		v.status(&o, u.Status)
+		o.str("union_id", u.UnionID)
+		o.str("user_id", u.UserID)
+		return o.end()
+	}
+	if o.key("avatar") {
+		o.buf = appendAvatar(o.buf, u.AvatarKey)
+	}
+	if fields == batchFields {
+		o.strIf("avatar_key", u.AvatarKey)
+	}
+	o.str("city", u.City)
+	o.str("country", u.Country)
+	if len(u.CustomAttrs) > 0 && o.key("custom_attrs") {
+		o.buf = v.appendAttrs(o.buf, u.CustomAttrs)
+	}
+	o.strs("department_ids", u.DepartmentIDs, v.department)
+	o.str("description", u.Description)
+	if len(u.DottedLine) > 0 {
+		o.strs("dotted_line_leader_user_ids", u.DottedLine, v.user)
+	}
+	o.strIf("email", u.Email)
+	o.str("employee_no", u.EmployeeNo)
+	o.int("employee_type", int64(u.EmployeeType))
+	o.str("en_name", u.EnName)
+	o.strIf("enterprise_email", u.EnterpriseEmail)
+	o.int("gender", int64(u.Gender))
+	o.strIf("geo", u.Geo)
+	if fields != getFields {
+		o.bool("is_frozen", u.Status.IsFrozen)
+	}
+	o.bool("is_tenant_manager", u.IsTenantManager)
+	o.strIf("job_family_id", u.JobFamilyID)
+	o.strIf("job_level_id", u.JobLevelID)
+	o.str("job_title", u.JobTitle)
+	o.int("join_time", u.JoinTime)
+	o.strIf("leader_user_id", v.user(u.LeaderUserID))
+	o.str("mobile", u.Mobile)
+	o.bool("mobile_visible", u.MobileVisible)
+	o.str("name", u.Name)
+	o.strIf("nickname", u.Nickname)
+	o.str("open_id", u.OpenID)
+	if o.key("orders") {
+		o.buf = v.appendOrders(o.buf, u.Orders)
+	}
+	v.status(&o, u.Status)
+	o.str("union_id", u.UnionID)
+	o.str("user_id", u.UserID)
+	o.str("work_station", u.WorkStation)
+	return o.end()
+}
+
+func (v *view) status(o *object, s Status) {
+	if o.key("status") {
+		o.buf = appendStatus(o.buf, s)
+	}
+}
+
+func appendStatus(buf []byte, s Status) []byte {
+	o := begin(buf, nil, nil)
+	o.bool("is_activated", s.IsActivated)
+	o.bool("is_exited", s.IsExited)
+	o.bool("is_frozen", s.IsFrozen)
+	o.bool("is_resigned", s.IsResigned)
+	o.bool("is_unjoin", s.IsUnjoin)
+	return o.end()
+}
+
+func (v *view) appendOrders(buf []byte, orders []Order) []byte {
+	buf = append(buf, '[')
+	for i, order := range orders {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		o := begin(buf, nil, nil)
+		o.str("department_id", v.department(order.DepartmentID))
+		o.int("department_order", int64(order.DepartmentOrder))
+		o.bool("is_primary_dept", order.IsPrimaryDept)
+		o.int("user_order", int64(order.UserOrder))
+		buf = o.end()
+	}
+	return append(buf, ']')
+}
+
+func appendAvatar(buf []byte, key string) []byte {
+	o := begin(buf, nil, nil)
+	if key == "" {
+		key = "default-avatar"
+	}
+	url := "https://s1-imfile.feishucdn.com/static-resource/v1/" + key + "~?image_size="
+	o.str("avatar_240", url+"240x240")
+	o.str("avatar_640", url+"640x640")
+	o.str("avatar_72", url+"72x72")
+	o.str("avatar_origin", url+"noop")
+	return o.end()
+}
+
+func (v *view) appendAttrs(buf []byte, attrs []CustomAttr) []byte {
+	buf = append(buf, '[')
+	for i, attr := range attrs {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		o := begin(buf, nil, nil)
+		o.str("id", attr.ID)
+		o.str("type", attr.Type)
+		o.key("value")
+		o.buf = v.appendAttrValue(o.buf, attr.Value)
+		buf = o.end()
+	}
+	return append(buf, ']')
+}
+
+func (v *view) appendAttrValue(buf []byte, value CustomAttrValue) []byte {
+	o := begin(buf, nil, nil)
+	if ref := v.user(value.GenericUser); ref != "" {
+		o.key("generic_user")
+		person := begin(o.buf, nil, nil)
+		person.str("id", ref)
+		person.int("type", 1)
+		o.buf = person.end()
+	}
+	o.strIf("name", value.Name)
+	o.strIf("option_id", value.OptionID)
+	o.strIf("option_value", value.OptionValue)
+	o.strIf("pc_url", value.PcURL)
+	o.strIf("picture_url", value.PictureURL)
+	o.strIf("text", value.Text)
+	o.strIf("url", value.URL)
+	return o.end()
+}
+
+// appendDepartment appends a department. The root is shown as Feishu shows
+// it: two ids, an empty name and the counts.
+func (v *view) appendDepartment(buf []byte, n *node) []byte {
+	o := begin(buf, v.hidden[KindDepartment], v.overridesOf(KindDepartment, n.OpenDepartmentID))
+	isRoot := n.parent == nil
+	if !isRoot {
+		o.strIf("chat_id", n.ChatID)
+		if len(n.HRBPs) > 0 {
+			o.strs("department_hrbps", n.HRBPs, v.user)
+		}
+	}
+	o.str("department_id", n.DepartmentID)
+	if !isRoot {
+		v.groupChatTypes(&o, n.GroupChatEmployeeTypes)
+		if o.key("i18n_name") {
+			o.buf = appendI18n(o.buf, n.I18nName)
+		}
+		o.strIf("leader_user_id", v.user(n.LeaderUserID))
+		if len(n.Leaders) > 0 && o.key("leaders") {
+			o.buf = v.appendLeaders(o.buf, n.Leaders)
+		}
+	}
+	o.int("member_count", int64(n.MemberCount))
+	o.str("name", n.Name)
+	o.str("open_department_id", n.OpenDepartmentID)
+	if !isRoot {
+		if o.key("order") {
+			o.buf = append(o.buf, '"')
+			o.buf = strconv.AppendInt(o.buf, n.Order, 10)
+			o.buf = append(o.buf, '"')
+		}
+		o.str("parent_department_id", v.department(n.ParentDepartmentID))
+	}
+	o.int("primary_member_count", int64(n.PrimaryMemberCount))
+	if !isRoot {
+		if o.key("status") {
+			o.buf = append(o.buf, `{"is_deleted":false}`...)
+		}
+		o.strs("unit_ids", n.UnitIDs, same)
+	}
+	return o.end()
+}
+
+func (v *view) groupChatTypes(o *object, types []int) {
+	if len(types) == 0 || !o.key("group_chat_employee_types") {
+		return
+	}
+	o.buf = append(o.buf, '[')
+	for i, t := range types {
+		if i > 0 {
+			o.buf = append(o.buf, ',')
+		}
+		o.buf = strconv.AppendInt(o.buf, int64(t), 10)
+	}
+	o.buf = append(o.buf, ']')
+}
+
+func appendI18n(buf []byte, n I18nName) []byte {
+	o := begin(buf, nil, nil)
+	o.str("en_us", n.EnUS)
+	o.str("ja_jp", n.JaJP)
+	o.str("zh_cn", n.ZhCN)
+	return o.end()
+}
+
+// appendLeaders writes the keys in camel case, as Feishu does here and nowhere
+// else. leaders.leaderID has a permission of its own.
+func (v *view) appendLeaders(buf []byte, leaders []Leader) []byte {
+	buf = append(buf, '[')
+	for i, l := range leaders {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		o := begin(buf, nil, nil)
+		if !v.hidden[KindDepartment]["leaders.leaderID"] {
+			o.str("leaderID", v.user(l.LeaderID))
+		}
+		o.int("leaderType", int64(l.LeaderType))
+		buf = o.end()
+	}
+	return append(buf, ']')
+}

@@ -1,0 +1,233 @@
+package sandbox
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Config says what company the sandbox plays, and where. The zero value is an
+// empty company without rate limits; DefaultConfig is what people want.
+type Config struct {
+	Listen        string // of the contact service; 127.0.0.1:0 where empty
+	ControlListen string // of the controls; 127.0.0.1:0 where empty
+
+	People      int
+	Departments int    // the root not counted
+	Seed        uint64 // the same seed, people and departments make the same company
+
+	AppID      string // cli_sandbox where empty
+	AppSecret  string // sandbox-secret where empty
+	TenantKey  string // made from the seed where empty
+	TenantName string
+
+	// RateLimits turns the limits of 50 calls a second and 1 000 a minute on,
+	// for each endpoint.
+	RateLimits bool
+	// TokenLife is how long an access token is good; two hours where zero.
+	TokenLife time.Duration
+	// BigDepartment refuses recursive listings (43010) of departments with more
+	// descendants than that; zero refuses none.
+	BigDepartment int
+
+	Clock  func() time.Time // time.Now where nil; it also sets the Date header
+	Logger *slog.Logger     // silent where nil
+}
+
+// DefaultConfig is a company of 5 000 people with Feishu's rate limits on.
+func DefaultConfig() Config {
+	return Config{People: 5000, Departments: 375, Seed: 1, RateLimits: true}
+}
+
+func (c Config) withDefaults() Config {
+	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
+	c.ControlListen = cmp.Or(c.ControlListen, "127.0.0.1:0")
+	c.AppID = cmp.Or(c.AppID, "cli_sandbox")
+	c.AppSecret = cmp.Or(c.AppSecret, "sandbox-secret")
+	c.TenantName = cmp.Or(c.TenantName, "沙盒科技有限公司")
+	c.TokenLife = cmp.Or(c.TokenLife, 2*time.Hour)
+	if c.TenantKey == "" {
+		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("tenant"), c.Seed))
+		c.TenantKey = fmt.Sprintf("%x", sum[:8])
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Server is a running sandbox. All methods may be called at any time and from
+// any goroutine.
+type Server struct {
+	cfg       Config
+	log       *slog.Logger
+	endpoints []*endpoint
+	routes    *routes
+	other     meter // calls to nothing that is here
+	tokens    *tokens
+	pager     pager
+	faults    faults
+	logIDs    logIDs
+
+	mu            sync.RWMutex // guards what follows
+	org           *organisation
+	hidden        map[Kind]map[string]bool
+	overrides     map[entityKey]map[string]rawJSON
+	revoked       map[string]bool // endpoint names
+	rateLimits    bool
+	bigDepartment int
+
+	api, control  *http.Server
+	url, ctlURL   string
+	inflight      gate
+	serving       sync.WaitGroup
+	stop          func() bool // forgets the context
+	closeOnce     sync.Once
+	closeErr      error
+	cancelHandler context.CancelFunc
+}
+
+// Start makes the company, opens both listeners and serves until Close is
+// called or ctx ends.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	cfg = cfg.withDefaults()
+	if cfg.People < 0 || cfg.Departments < 0 {
+		return nil, errors.New("start sandbox: people and departments must not be negative")
+	}
+	s := newServer(cfg)
+	if err := s.listen(ctx); err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", err)
+	}
+	s.stop = context.AfterFunc(ctx, s.shutdown)
+	s.log.Info("sandbox is serving", "url", s.url, "control_url", s.ctlURL,
+		"people", cfg.People, "departments", cfg.Departments)
+	return s, nil
+}
+
+func newServer(cfg Config) *Server {
+	secret := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("page token "+cfg.AppID), cfg.Seed))
+	s := &Server{
+		cfg:           cfg,
+		log:           cfg.Logger,
+		endpoints:     endpoints(),
+		tokens:        &tokens{life: cfg.TokenLife, expires: map[string]time.Time{}},
+		pager:         pager{secret: secret[:]},
+		org:           generate(cfg),
+		hidden:        map[Kind]map[string]bool{},
+		overrides:     map[entityKey]map[string]rawJSON{},
+		revoked:       map[string]bool{},
+		rateLimits:    cfg.RateLimits,
+		bigDepartment: cfg.BigDepartment,
+	}
+	s.routes = newRoutes(s.endpoints)
+	return s
+}
+
+func (s *Server) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	api, err := lc.Listen(ctx, "tcp", s.cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the contact service: %w", err)
+	}
+	control, err := lc.Listen(ctx, "tcp", s.cfg.ControlListen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen for the controls: %w", err), api.Close())
+	}
+	s.url, s.ctlURL = "http://"+api.Addr().String(), "http://"+control.Addr().String()
+
+	handlers, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancelHandler = cancel
+	s.api = s.serve(handlers, api, http.HandlerFunc(s.serveAPI))
+	s.control = s.serve(handlers, control, s.controls())
+	return nil
+}
+
+// serve starts one HTTP server; serving counts it until it has ended.
+func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) *http.Server {
+	server := &http.Server{
+		Handler:           s.inflight.guard(h),
+		ReadHeaderTimeout: 10 * time.Second,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	s.serving.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			s.log.Error("sandbox listener ended", "error", err)
+		}
+	})
+	return server
+}
+
+// URL is the base URL of the contact service, for an SDK's base URL option.
+func (s *Server) URL() string { return s.url }
+
+// ControlURL is the base URL of the controls.
+func (s *Server) ControlURL() string { return s.ctlURL }
+
+// AppID and AppSecret are the credentials that the service accepts.
+func (s *Server) AppID() string { return s.cfg.AppID }
+
+// AppSecret is the secret that goes with AppID.
+func (s *Server) AppSecret() string { return s.cfg.AppSecret }
+
+// Close ends the service at once, cutting the answers that are on their way,
+// and returns when everything it started has ended.
+func (s *Server) Close() error {
+	s.stop()
+	s.shutdown()
+	return s.closeErr
+}
+
+func (s *Server) shutdown() {
+	s.closeOnce.Do(func() {
+		s.cancelHandler()
+		s.inflight.shut()
+		s.closeErr = errors.Join(s.api.Close(), s.control.Close())
+		s.serving.Wait()
+		s.inflight.running.Wait()
+	})
+}
+
+// gate counts the requests being handled, which http.Server.Close does not
+// wait for.
+type gate struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+func (g *gate) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.running.Add(1)
+	}
+	return !g.closed
+}
+
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+}
+
+func (g *gate) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !g.enter() {
+			panic(http.ErrAbortHandler)
+		}
+		defer g.running.Done()
+		h.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,150 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"io"
+	"slices"
+	"strings"
+)
+
+// getUser serves users/:user_id, for people who resigned too.
+func getUser(c *call) error {
+	u, err := c.view.org.user(c.view.kinds.user, c.params["user_id"])
+	if err != nil {
+		return err
+	}
+	c.buf = append(c.buf, `{"user":`...)
+	c.buf = append(c.view.appendUser(c.buf, u, getFields), '}')
+	return nil
+}
+
+// listMembers serves users/find_by_department: the people directly in a
+// department, by user_order from the greatest and then by open_id.
+func listMembers(c *call) error {
+	id := c.query.Get("department_id")
+	if id == "" {
+		return invalidField("department_id", "", "department_id is required")
+	}
+	n, err := c.view.org.department(c.view.kinds.department, id)
+	if err != nil {
+		return err
+	}
+	size, after, resumed, err := c.page(10, 50)
+	if err != nil {
+		return err
+	}
+	list := n.members
+	if resumed {
+		at, found := slices.BinarySearchFunc(list, after, func(s seat, c cursor) int {
+			return compareSeatKey(s, int(c.rank), c.id)
+		})
+		if found {
+			at++
+		}
+		list = list[at:]
+	}
+	token := ""
+	if len(list) > size {
+		list = list[:size]
+		last := list[size-1]
+		token = c.next(cursor{rank: int64(last.order), id: last.user.OpenID})
+	}
+	c.buf = append(c.buf, '{')
+	c.buf = append(appendHasMore(c.buf, token != ""), `,"items":[`...)
+	for i, s := range list {
+		if i > 0 {
+			c.buf = append(c.buf, ',')
+		}
+		c.buf = c.view.appendUser(c.buf, s.user, listFields)
+	}
+	c.buf = append(c.buf, ']')
+	c.buf = append(appendPageToken(c.buf, token), '}')
+	return nil
+}
+
+// batchUsers serves users/batch. Ids that do not exist are dropped.
+func batchUsers(c *call) error {
+	ids := c.query["user_ids"]
+	switch {
+	case len(ids) == 0:
+		return invalidField("user_ids", "", "user_ids is required")
+	case len(ids) > maxBatch:
+		return refuseWith(codeParam, "invalid parameter")
+	}
+	c.buf = append(c.buf, `{"items":[`...)
+	var seen []*User
+	for _, id := range ids {
+		u, err := c.view.org.user(c.view.kinds.user, id)
+		if err != nil || slices.Contains(seen, u) {
+			continue
+		}
+		if len(seen) > 0 {
+			c.buf = append(c.buf, ',')
+		}
+		seen = append(seen, u)
+		c.buf = c.view.appendUser(c.buf, u, batchFields)
+	}
+	c.buf = append(c.buf, `]}`...)
+	return nil
+}
+
+// batchUserIDs serves users/batch_get_id: one entry for each e-mail and then
+// each mobile, which holds nothing but its question where nobody has it.
+func batchUserIDs(c *call) error {
+	var body struct {
+		Emails          []string `json:"emails"`
+		Mobiles         []string `json:"mobiles"`
+		IncludeResigned bool     `json:"include_resigned"`
+	}
+	raw, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody))
+	if err != nil || json.Unmarshal(raw, &body) != nil {
+		return refuse(codeBadRequest)
+	}
+	if len(body.Emails) > maxBatch {
+		return invalidField("emails", "", "the max len is 50")
+	}
+	if len(body.Mobiles) > maxBatch {
+		return invalidField("mobiles", "", "the max len is 50")
+	}
+	find := func(index lookup, key string) *User {
+		if body.IncludeResigned {
+			return index.any(key)
+		}
+		return index.current[key]
+	}
+	c.buf = append(c.buf, `{"user_list":[`...)
+	some := false
+	for _, email := range body.Emails {
+		c.userIDEntry(&some, "email", email, find(c.view.org.byEmail, email))
+	}
+	for _, mobile := range body.Mobiles {
+		c.userIDEntry(&some, "mobile", mobile, find(c.view.org.byMobile, withCountry(mobile)))
+	}
+	c.buf = append(c.buf, `]}`...)
+	return nil
+}
+
+// userIDEntry writes what batch_get_id says of one question.
+func (c *call) userIDEntry(some *bool, key, asked string, u *User) {
+	if *some {
+		c.buf = append(c.buf, ',')
+	}
+	*some = true
+	o := begin(c.buf, nil, nil)
+	o.str(key, asked)
+	if u != nil {
+		if !c.view.hidden[KindUser]["status"] {
+			c.view.status(&o, u.Status)
+		}
+		o.str("user_id", u.own(c.view.kinds.user))
+	}
+	c.buf = o.end()
+}
+
+// withCountry completes a mainland number, which may come without its code.
+func withCountry(mobile string) string {
+	if strings.HasPrefix(mobile, "+") {
+		return mobile
+	}
+	return "+86" + mobile
+}
