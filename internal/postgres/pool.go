@@ -99,6 +99,10 @@ func checkServer(ctx context.Context, pool *pgxpool.Pool) error {
 	if err := pool.QueryRow(ctx, serverVersion).Scan(&version); err != nil {
 		return err
 	}
+	return checkVersion(version)
+}
+
+func checkVersion(version string) error {
 	number, err := strconv.Atoi(version)
 	if err != nil {
 		return fmt.Errorf("read the server's version %q: %w", version, err)

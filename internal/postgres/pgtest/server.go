@@ -10,6 +10,7 @@ import (
 	"hash/fnv"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -55,7 +56,7 @@ func start(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	binaries, err := cluster.Find(ctx, account, 0)
+	binaries, err := cluster.Obtain(ctx, account, 0, slog.Default())
 	if err != nil {
 		return nil, err
 	}
