@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgmirror/orgmirror/internal/postgres"
+	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
 )
 
 func TestStartEmbeddedRefuses(t *testing.T) {
@@ -71,7 +72,7 @@ func TestStartEmbeddedRefuses(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			dir := newDataDir(t)
+			dir := pgtest.DataDir(t)
 			test.setup(t, dir)
 			before := snapshot(t, dir)
 			_, err := postgres.StartEmbedded(t.Context(), postgres.EmbeddedConfig{DataDir: dir})
@@ -97,7 +98,7 @@ func TestStartEmbeddedRefuses(t *testing.T) {
 
 func TestStartEmbeddedWherePostgresMayNotGo(t *testing.T) {
 	t.Parallel()
-	dir := newDataDir(t, "closed", "data")
+	dir := filepath.Join(pgtest.DataDir(t), "closed", "data")
 	closed := filepath.Dir(dir)
 	if err := os.Mkdir(closed, 0o700); err != nil {
 		t.Fatal(err)
@@ -155,7 +156,7 @@ func TestStartEmbeddedWithStalePidFile(t *testing.T) {
 		dir := newCluster(t)
 		original := startEmbedded(t, dir)
 		pid := serverPid(t, dir)
-		twin := newDataDir(t)
+		twin := pgtest.DataDir(t)
 		if err := exec.Command("cp", "-a", dir, twin).Run(); err != nil {
 			t.Fatal(err)
 		}

@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -15,11 +17,12 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/postgres"
+	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
 )
 
 func TestStartEmbedded(t *testing.T) {
 	t.Parallel()
-	dir := newDataDir(t)
+	dir := pgtest.DataDir(t)
 
 	began := time.Now()
 	embedded := startEmbedded(t, dir)
@@ -103,9 +106,31 @@ func TestEmbeddedIsShared(t *testing.T) {
 		expectStopped(t, dir, pid)
 	})
 
+	t.Run("and does not keep its starter's files open", func(t *testing.T) {
+		t.Parallel()
+		dir := newCluster(t)
+		reader, writer, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer reader.Close()
+		starter := join(t, dir, func(cmd *exec.Cmd) { cmd.ExtraFiles = []*os.File{writer} })
+		writer.Close()
+		starter.kill()
+		if err := reader.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reader.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+			t.Errorf("the pipe's other end after the starter's death: %v, want the end of input", err)
+		}
+		if pid := serverPid(t, dir); !postgres.PidExists(pid) {
+			t.Error("the server has ended")
+		}
+	})
+
 	t.Run("by processes that start at once", func(t *testing.T) {
 		t.Parallel()
-		dir := newDataDir(t)
+		dir := pgtest.DataDir(t)
 		var users []*user
 		for range 5 {
 			users = append(users, start(t, dir))
@@ -123,7 +148,8 @@ func TestEmbeddedIsShared(t *testing.T) {
 
 	t.Run("under a path too long for a socket", func(t *testing.T) {
 		t.Parallel()
-		dir := newDataDir(t, strings.Repeat("long/", 30))
+		dir := filepath.Join(pgtest.DataDir(t), strings.Repeat("long/", 30))
+		stopAtEnd(t, dir)
 		first := start(t, dir)
 		url := first.expect("ready")
 		second := join(t, dir)
@@ -182,7 +208,7 @@ func TestEmbeddedRecovers(t *testing.T) {
 
 	t.Run("when a starter is killed at any moment of the first start", func(t *testing.T) {
 		t.Parallel()
-		dir := newDataDir(t)
+		dir := pgtest.DataDir(t)
 		for _, after := range []time.Duration{50, 200, 400, 700, 900, 1000, 1100, 1200} {
 			starter := start(t, dir)
 			select { // the moment is the point: there is nothing to wait for
@@ -319,13 +345,10 @@ func startAndClose(ctx context.Context, dir string) error {
 // without rights. Where they are not root, they have been that test already.
 func TestEmbeddedAsNormalUser(t *testing.T) {
 	t.Parallel()
-	home := newDataDir(t)
+	home := pgtest.DataDir(t)
 	asUser := func(*exec.Cmd) {}
 	if os.Geteuid() == 0 {
 		const nobody = 65534
-		if err := os.Mkdir(home, 0o755); err != nil && !os.IsExist(err) {
-			t.Fatal(err)
-		}
 		program := filepath.Join(home, "program") // go test's own folder is closed to others
 		if err := exec.Command("cp", os.Args[0], program).Run(); err != nil {
 			t.Fatal(err)
@@ -340,7 +363,7 @@ func TestEmbeddedAsNormalUser(t *testing.T) {
 		}
 	}
 	dir := filepath.Join(home, ".local", "state", "orgmirror")
-	t.Cleanup(func() { stopServer(t, dir) })
+	stopAtEnd(t, dir)
 	first := join(t, dir, asUser)
 	second := join(t, dir, asUser)
 	pid := serverPid(t, dir)

@@ -13,13 +13,13 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/postgres"
+	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
 )
 
 // userVariable makes the test binary a user of the embedded server in the data
@@ -164,31 +164,10 @@ func (u *user) wait() {
 	_ = u.cmd.Wait() // its exit is not what tests look at; twice is an error without effect
 }
 
-// newDataDir is a folder for an embedded server that other accounts can reach, as
-// t.TempDir is not. What still runs there at the end of the test is stopped.
-func newDataDir(t *testing.T, path ...string) string {
-	t.Helper()
-	base, err := os.MkdirTemp("", "orgmirror-embedded-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(base, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	dir := filepath.Join(append([]string{base}, path...)...)
-	t.Cleanup(func() {
-		stopServer(t, dir)
-		if err := os.RemoveAll(base); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// newCluster is newDataDir with a stopped cluster in it.
+// newCluster is pgtest.DataDir with a stopped cluster in it.
 func newCluster(t *testing.T) string {
 	t.Helper()
-	dir := newDataDir(t)
+	dir := pgtest.DataDir(t)
 	copyCluster(t, dir)
 	return dir
 }
@@ -247,13 +226,17 @@ func pidFile(dataDir string) string {
 	return filepath.Join(dataDir, "postgres", "data", "postmaster.pid")
 }
 
-// stopServer ends what a failed test has left running.
-func stopServer(t *testing.T, dataDir string) {
-	t.Helper()
-	if pid := serverPid(t, dataDir); postgres.PidExists(pid) {
-		_ = syscall.Kill(pid, syscall.SIGQUIT) // a pid that this test's server wrote
-		waitUntil(t, "the test's server to end", func() bool { return !postgres.PidExists(pid) })
-	}
+// stopAtEnd stops what a failed test has left running in a folder below that of
+// pgtest.DataDir.
+func stopAtEnd(t *testing.T, dataDir string) {
+	t.Cleanup(func() {
+		if serverPid(t, dataDir) == 0 {
+			return
+		}
+		if err := startAndClose(context.Background(), dataDir); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // waitUntil polls what gives no signal: other processes.

@@ -11,7 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
+	"syscall"
 )
 
 // Superuser is the database role that owns every cluster made here.
@@ -46,12 +48,28 @@ func (b Binaries) InitDB(ctx context.Context, account Account, dir string, sync 
 	return nil
 }
 
-// Script runs a shell script as the account. Arguments after the script are its
-// $1, $2 ...; ServerArgs are meant to be the last of them.
+// Script is a shell script to run as the account. Arguments after the script are
+// its $1, $2 ...; ServerArgs are meant to be the last of them.
 func (a Account) Script(dir, script string, args ...string) *exec.Cmd {
+	keepFiles()
 	cmd := exec.Command("/bin/sh", append([]string{"-c", script, "sh"}, args...)...)
 	cmd.SysProcAttr, cmd.Dir, cmd.Env = a.procAttr(), dir, environment()
 	return cmd
+}
+
+// keepFiles keeps from programs started after it the open files that we inherited
+// from our own caller (ours close by themselves). A server that outlives us would
+// hold them open: a pipe, say, at whose other end somebody waits for us to finish.
+func keepFiles() {
+	entries, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return // no such folder, no way to know them
+	}
+	for _, entry := range entries {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
 }
 
 // ServerArgs is the command line of a server over dataDir that listens on a unix

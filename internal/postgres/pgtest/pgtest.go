@@ -17,9 +17,11 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,6 +63,42 @@ func URL(t testing.TB) string {
 func EmptyURL(t testing.TB) string {
 	t.Helper()
 	return newDatabase(t, func(*server) string { return "template0" })
+}
+
+// DataDir returns a new folder for an embedded server, for tests that start the
+// mirror's programs without a database URL. Other than t.TempDir's it can be
+// entered by the account under which root runs the server. A server left running
+// there at the end of the test is stopped, once its users are gone.
+func DataDir(t testing.TB) string {
+	t.Helper()
+	dir, err := newFolder(tempBase())
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(stopEmbedded(dir), os.RemoveAll(dir)); err != nil {
+			t.Errorf("pgtest: %v", err)
+		}
+	})
+	return dir
+}
+
+// stopEmbedded takes over the server of a data directory, if one runs there, and
+// leaves it as its last user.
+func stopEmbedded(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, "postgres", "data", "postmaster.pid")); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	embedded, err := postgres.StartEmbedded(ctx, postgres.EmbeddedConfig{DataDir: dir})
+	if err != nil {
+		return fmt.Errorf("stop the embedded server of a test: %w", err)
+	}
+	return embedded.Close()
 }
 
 func newDatabase(t testing.TB, template func(*server) string) string {

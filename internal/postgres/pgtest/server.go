@@ -60,9 +60,9 @@ func start(ctx context.Context) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(base, folderPrefix+strconv.Itoa(os.Getpid())+"-")
+	dir, err := newFolder(base)
 	if err != nil {
-		return nil, fmt.Errorf("make the test server's folder: %w", err)
+		return nil, err
 	}
 	s := &server{adminURL: cluster.SocketURL(dir, cluster.Superuser)}
 	if s.lifeline, err = launch(ctx, binaries, account, dir, s.adminURL); err != nil {
@@ -245,6 +245,14 @@ var ownedName = regexp.MustCompile(`_(\d+)_\d+$`)
 const folderPrefix = "orgmirror-pgtest-"
 
 var ownedFolder = regexp.MustCompile(`^` + folderPrefix + `(\d+)-`)
+
+func newFolder(base string) (string, error) {
+	dir, err := os.MkdirTemp(base, folderPrefix+strconv.Itoa(os.Getpid())+"-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for tests: %w", err)
+	}
+	return dir, nil
+}
 
 // removeLeftovers removes the folders of test binaries that are gone and whose
 // supervisor was killed too, or the power cut. A younger one may still be at work.
