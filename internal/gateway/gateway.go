@@ -1,0 +1,77 @@
+// Package gateway is the HTTP face of the API: REST over the RPCs, their
+// description, and the endpoints for whoever operates the service.
+//
+// [Handler] translates JSON over HTTP into calls on a gRPC connection, so that
+// both say the same and everything that guards a call guards it here too. JSON has
+// the names of the .proto files, unset fields are left out, and 64-bit integers
+// are strings. An error is {"error": {code, status, message, details}}, with the
+// same details that gRPC clients get. What the API does not know is refused: a
+// misspelt query parameter is an error, not a filter that does nothing.
+//
+// [OperationsHandler] is for a port of its own, without credentials: /livez,
+// /readyz and /metrics.
+//
+// The package knows no database and no directory.
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/orgmirror/orgmirror/proto"
+	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
+)
+
+// Handler serves the API under /v1/ by calls on conn, and its description at
+// /openapi.json. Credentials pass through from the header Authorization.
+//
+// Answers can be larger than the 4 MiB that a gRPC connection takes unless told
+// otherwise; [Loopback] makes a connection that does.
+func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
+	marshaler := &runtime.JSONPb{MarshalOptions: protojson.MarshalOptions{UseProtoNames: true}}
+	api := runtime.NewServeMux(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler),
+		runtime.SetQueryParameterParser(strictQuery{}),
+		runtime.WithErrorHandler(writeError),
+		runtime.WithRoutingErrorHandler(writeRoutingError),
+		// The segments are split before they are unescaped: ids may hold a slash.
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
+		// Only Authorization goes in, which the mux passes on by itself, and no metadata out.
+		runtime.WithIncomingHeaderMatcher(noHeader),
+		runtime.WithOutgoingHeaderMatcher(noHeader),
+	)
+	if err := pb.RegisterDirectoryServiceHandler(ctx, api, conn); err != nil {
+		return nil, fmt.Errorf("register the directory service: %w", err)
+	}
+	if err := pb.RegisterSyncServiceHandler(ctx, api, conn); err != nil {
+		return nil, fmt.Errorf("register the sync service: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/v1/", private(api))
+	mux.HandleFunc("GET /openapi.json", serveOpenAPI)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		writeRoutingError(r.Context(), nil, nil, w, r, http.StatusNotFound)
+	})
+	return mux, nil
+}
+
+func noHeader(string) (string, bool) { return "", false }
+
+// private keeps personal data out of caches.
+func private(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(proto.OpenAPI())
+}
