@@ -35,7 +35,7 @@ func connect(ctx context.Context, pool *pgxpool.Pool, job string) (*pgx.Conn, er
 			return nil, fmt.Errorf("connect for the %s: %w", job, err)
 		}
 	}
-	config.RuntimeParams["application_name"] = strings.TrimSpace(config.RuntimeParams["application_name"] + " " + job)
+	config.RuntimeParams["application_name"] = sessionName(config.RuntimeParams["application_name"], job)
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect for the %s: %w", job, err)
@@ -45,6 +45,16 @@ func connect(ctx context.Context, pool *pgxpool.Pool, job string) (*pgx.Conn, er
 		return nil, fmt.Errorf("set up the session of the %s: %w", job, err)
 	}
 	return conn, nil
+}
+
+// sessionName is what pg_stat_activity shows. The server cuts it at 63 bytes;
+// the job is the part to keep.
+func sessionName(application, job string) string {
+	const most = 63
+	if room := max(0, most-len(job)-1); len(application) > room {
+		application = application[:room]
+	}
+	return strings.TrimSpace(application + " " + job)
 }
 
 // These sessions are idle for hours on purpose.

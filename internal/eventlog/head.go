@@ -86,9 +86,9 @@ UPDATE mirror.event_log_head
 SET log_id = gen_random_uuid()
 RETURNING log_id`
 
-// refuseForeignApp looks on both sides of the own app_id in the index of event
-// ids: two probes, however long the log is. It is a guard against a wrong
-// setting, not a lock: two apps that start on an empty log at once both pass.
+// refuseForeignApp looks at the first and the last of the tenant's records in the
+// index of entities: two probes, however long the log is. It is a guard against a
+// wrong setting, not a lock: two apps that start on an empty log at once both pass.
 func refuseForeignApp(ctx context.Context, pool *pgxpool.Pool, tenantKey, appID string) error {
 	if appID == "" {
 		return nil
@@ -105,5 +105,9 @@ func refuseForeignApp(ctx context.Context, pool *pgxpool.Pool, tenantKey, appID 
 }
 
 const selectForeignApp = `
-SELECT EXISTS (SELECT FROM mirror.event_log WHERE tenant_key = @tenant_key AND app_id < @app_id)
-    OR EXISTS (SELECT FROM mirror.event_log WHERE tenant_key = @tenant_key AND app_id > @app_id)`
+SELECT coalesce(bool_or(app_id <> @app_id), false)
+FROM (
+    (SELECT app_id FROM mirror.event_log WHERE tenant_key = @tenant_key ORDER BY entity_kind, entity_id, position LIMIT 1)
+    UNION ALL
+    (SELECT app_id FROM mirror.event_log WHERE tenant_key = @tenant_key ORDER BY entity_kind DESC, entity_id DESC, position DESC LIMIT 1)
+) AS ends`
