@@ -47,8 +47,10 @@ CREATE TABLE mirror.sweep (
     completed_at timestamptz,
     appended     bigint      NOT NULL DEFAULT 0,
     unchanged    bigint      NOT NULL DEFAULT 0,
-    candidates   jsonb       NOT NULL DEFAULT '{}',
-    absent       jsonb       NOT NULL DEFAULT '{}'
+    memberships  bigint      NOT NULL DEFAULT 0,
+    unreadable   bigint      NOT NULL DEFAULT 0,
+    fields       jsonb       NOT NULL DEFAULT '{}',
+    candidates   jsonb       NOT NULL DEFAULT '{}'
 );
 CREATE UNIQUE INDEX sweep_one_running ON mirror.sweep (tenant_key) WHERE state = 'running';
 COMMENT ON TABLE  mirror.sweep IS 'Walks of everything the app may see. The next run goes on with the running one, unless it is older than a day.';
@@ -60,8 +62,10 @@ COMMENT ON COLUMN mirror.sweep.started_at   IS 'On Feishu''s clock, before the f
 COMMENT ON COLUMN mirror.sweep.completed_at IS 'On Feishu''s clock.';
 COMMENT ON COLUMN mirror.sweep.appended     IS 'Observations that changed something.';
 COMMENT ON COLUMN mirror.sweep.unchanged    IS 'Observations that changed nothing and were not appended.';
+COMMENT ON COLUMN mirror.sweep.memberships  IS 'People listed by departments; who is in several counts in each.';
+COMMENT ON COLUMN mirror.sweep.unreadable   IS 'List items without a usable id, which were left out.';
+COMMENT ON COLUMN mirror.sweep.fields       IS 'Per kind and field, how many of the seen objects had it.';
 COMMENT ON COLUMN mirror.sweep.candidates   IS 'Per kind, how many that existed before were not seen.';
-COMMENT ON COLUMN mirror.sweep.absent       IS 'Per kind, the fields that no seen object had.';
 
 CREATE TABLE mirror.sweep_task (
     sweep_id      uuid    NOT NULL REFERENCES mirror.sweep ON DELETE CASCADE,
@@ -69,6 +73,7 @@ CREATE TABLE mirror.sweep_task (
     department_id text    COLLATE "C" NOT NULL,
     page_token    text    NOT NULL DEFAULT '',
     done          boolean NOT NULL DEFAULT false,
+    items         integer NOT NULL DEFAULT 0,
     PRIMARY KEY (sweep_id, listing, department_id)
 );
 CREATE INDEX sweep_task_open ON mirror.sweep_task (sweep_id, listing, department_id) WHERE NOT done;
@@ -78,6 +83,7 @@ COMMENT ON COLUMN mirror.sweep_task.listing       IS 'root: GET of the root; sub
 COMMENT ON COLUMN mirror.sweep_task.department_id IS 'The department that is listed.';
 COMMENT ON COLUMN mirror.sweep_task.page_token    IS 'The page to ask for next; empty for the first.';
 COMMENT ON COLUMN mirror.sweep_task.done          IS 'The last page was recorded.';
+COMMENT ON COLUMN mirror.sweep_task.items         IS 'Objects on its pages so far.';
 
 CREATE TABLE mirror.sweep_seen (
     sweep_id             uuid NOT NULL REFERENCES mirror.sweep ON DELETE CASCADE,
@@ -86,7 +92,6 @@ CREATE TABLE mirror.sweep_seen (
     seen_at              timestamptz NOT NULL,
     member_count         bigint,
     primary_member_count bigint,
-    fields               text[] NOT NULL,
     PRIMARY KEY (sweep_id, entity_kind, entity_id)
 );
 COMMENT ON TABLE  mirror.sweep_seen IS 'What a sweep saw, so that what it did not see can be named. Emptied when the next sweep begins.';
@@ -94,9 +99,8 @@ COMMENT ON COLUMN mirror.sweep_seen.sweep_id             IS 'The sweep.';
 COMMENT ON COLUMN mirror.sweep_seen.entity_kind          IS 'user or department.';
 COMMENT ON COLUMN mirror.sweep_seen.entity_id            IS 'The entity''s key.';
 COMMENT ON COLUMN mirror.sweep_seen.seen_at              IS 'On Feishu''s clock, when the page was asked for.';
-COMMENT ON COLUMN mirror.sweep_seen.member_count         IS 'Departments: the count that Feishu gave. It changes without a record and is carried by the sweep''s last one.';
+COMMENT ON COLUMN mirror.sweep_seen.member_count         IS 'Departments: the count that Feishu gave, where it is news and nothing else is; the sweep''s last record carries it.';
 COMMENT ON COLUMN mirror.sweep_seen.primary_member_count IS 'Departments: as member_count, for primary members.';
-COMMENT ON COLUMN mirror.sweep_seen.fields               IS 'The names of the fields that the object had.';
 
 CREATE TABLE mirror.call_window (
     app_id     text        COLLATE "C" NOT NULL,

@@ -120,6 +120,9 @@ func New(cfg Config) (*Client, error) {
 	}, nil
 }
 
+// Now is the upstream's clock, as far as its answers so far tell.
+func (c *Client) Now() time.Time { return c.upstream.at(c.clock.Now()) }
+
 // Close drops idle connections. Calls still in flight end as they would.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

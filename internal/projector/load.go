@@ -32,7 +32,8 @@ func (p *Projector) load(ctx context.Context, keys []directory.Key) (map[directo
 		entities[k] = &entity{state: directory.NewState(k), edges: newEdges(nil)}
 		tenants, kinds, ids = append(tenants, k.TenantKey), append(kinds, string(k.Kind)), append(ids, k.ID)
 	}
-	rows, err := p.pool.Query(ctx, loadStates, pgx.NamedArgs{"tenants": tenants, "kinds": kinds, "ids": ids})
+	// Planned anew each time: a plan kept from when the table was empty reads all of it.
+	rows, err := p.pool.Query(ctx, loadStates, pgx.QueryExecModeCacheDescribe, pgx.NamedArgs{"tenants": tenants, "kinds": kinds, "ids": ids})
 	if err != nil {
 		return nil, err
 	}

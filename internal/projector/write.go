@@ -18,7 +18,9 @@ import (
 // transaction and one pipeline.
 func (p *Projector) write(ctx context.Context, f *folded) error {
 	b := &batch{}
-	// First: its lock makes a second projector wait here, and not write.
+	// Plans kept from when the tables were empty would read all of them.
+	b.batch.Queue(`SET LOCAL plan_cache_mode = force_custom_plan`)
+	// Before the rest: its lock makes a second projector wait here, and not write.
 	eventlog.QueueMoveCheckpoint(&b.batch, Consumer, f.page.From, f.page.To)
 	if err := f.queue(b); err != nil {
 		return err

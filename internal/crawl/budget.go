@@ -1,0 +1,350 @@
+package crawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// ErrMonthlyBudget is the answer when the configured number of calls a month is
+// spent.
+var ErrMonthlyBudget = errors.New("the monthly budget of calls is spent (MIRROR_FEISHU_MONTHLY_CALLS)")
+
+// blockSize is how many calls are reserved at once: few round trips, and little
+// lost when the process dies. The first blocks of an endpoint are smaller.
+const (
+	blockSize      = 25
+	firstBlockSize = 5
+)
+
+// BudgetConfig says whose calls are counted, and how many there may be.
+type BudgetConfig struct {
+	AppID        string
+	TenantKey    string // empty until it is known; then calls are counted apart
+	Rates        Rates
+	MonthlyCalls int64 // 0 is no limit
+	Logger       *slog.Logger
+}
+
+// Budget paces the calls of all processes of one app: it implements
+// feishu.Limiter. Calls are reserved in PostgreSQL in blocks, each call with a
+// slot of its own; a slot that is missed is lost, never made up for.
+type Budget struct {
+	pool *pgxpool.Pool
+	cfg  BudgetConfig
+
+	mu        sync.Mutex
+	endpoints map[string]*allowance
+}
+
+// allowance is the block in hand for one endpoint. Its mutex is held while a
+// new one is fetched: the others wait for that, too.
+type allowance struct {
+	mu       sync.Mutex
+	id       int64
+	slots    []slot // not given out yet
+	unused   int    // slots of this block that nobody used
+	nextSize int
+}
+
+// slot is when one call may be sent, on this process's clock.
+type slot struct{ from, until time.Time }
+
+func (s slot) missed() bool { return time.Now().After(s.until) }
+
+// NewBudget returns a budget. Close it to give back what was not used.
+func NewBudget(pool *pgxpool.Pool, cfg BudgetConfig) *Budget {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Budget{pool: pool, cfg: cfg, endpoints: map[string]*allowance{}}
+}
+
+func (b *Budget) allowance(endpoint string) *allowance {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.endpoints[endpoint]
+	if a == nil {
+		a = &allowance{nextSize: firstBlockSize}
+		b.endpoints[endpoint] = a
+	}
+	return a
+}
+
+// free reports whether nothing is limited, so that nothing need be counted.
+func (b *Budget) free(endpoint string) bool {
+	return b.cfg.MonthlyCalls == 0 && b.cfg.Rates.of(endpoint) == Rate{}
+}
+
+// Take blocks until one call to the endpoint may be sent.
+func (b *Budget) Take(ctx context.Context, endpoint string) error {
+	if b.free(endpoint) {
+		return ctx.Err()
+	}
+	for {
+		slot, err := b.nextSlot(ctx, endpoint)
+		if err != nil {
+			return fmt.Errorf("reserve calls: %w", err)
+		}
+		if err := sleepUntil(ctx, slot.from); err != nil {
+			return err
+		}
+		if !slot.missed() {
+			return nil
+		}
+		// Woken too late: others may have calls where ours would now fall.
+	}
+}
+
+func sleepUntil(ctx context.Context, at time.Time) error {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// nextSlot gives out the next slot that is not over yet.
+func (b *Budget) nextSlot(ctx context.Context, endpoint string) (slot, error) {
+	a := b.allowance(endpoint)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for {
+		for len(a.slots) > 0 {
+			next := a.slots[0]
+			a.slots = a.slots[1:]
+			if !next.missed() {
+				return next, nil
+			}
+			a.unused++
+		}
+		if err := b.refill(ctx, endpoint, a); err != nil {
+			return slot{}, err
+		}
+	}
+}
+
+func (b *Budget) key(endpoint string) pgx.NamedArgs {
+	return pgx.NamedArgs{"app_id": b.cfg.AppID, "tenant_key": b.cfg.TenantKey, "endpoint": endpoint}
+}
+
+// refill reserves the next block in one transaction; the endpoint's row of
+// mirror.call_window is the lock.
+func (b *Budget) refill(ctx context.Context, endpoint string, a *allowance) error {
+	if err := b.giveBack(ctx, a); err != nil {
+		return err
+	}
+	rate := b.cfg.Rates.of(endpoint)
+	n := a.nextSize
+	if rate.PerMinute > 0 {
+		n = min(n, rate.PerMinute)
+	}
+	var start, now time.Time      // on the database's clock
+	var asked, received time.Time // around the reading of that clock, on ours
+	err := pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+		notBefore, err := lockWindow(ctx, tx, b.key(endpoint))
+		if err != nil {
+			return err
+		}
+		if n, err = b.spendMonth(ctx, tx, n); err != nil {
+			return err
+		}
+		others, err := reservations(ctx, tx, b.key(endpoint))
+		if err != nil {
+			return err
+		}
+		asked = time.Now()
+		if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+			return fmt.Errorf("read the database's clock: %w", err)
+		}
+		received = time.Now()
+		start = now
+		if notBefore.After(start) {
+			start = notBefore
+		}
+		end := start
+		if rate != (Rate{}) {
+			start = rate.schedule(start, others, n)
+			end = start.Add(time.Duration(n) * rate.spacing())
+		}
+		args := b.key(endpoint)
+		args["calls"], args["starts_at"], args["ends_at"] = n, start, end
+		return tx.QueryRow(ctx, insertReservation, args).Scan(&a.id)
+	})
+	if err != nil {
+		return err
+	}
+	a.nextSize = blockSize
+	a.slots = make([]slot, n)
+	for i := range a.slots {
+		wait := start.Sub(now)
+		if rate != (Rate{}) {
+			wait += time.Duration(i) * rate.spacing()
+		}
+		// The database read its clock somewhere between the two.
+		a.slots[i] = slot{from: received.Add(wait), until: asked.Add(wait + grace)}
+		if rate == (Rate{}) {
+			a.slots[i].until = received.Add(time.Hour) // counted, not paced
+		}
+	}
+	return nil
+}
+
+const lockWindowRow = `
+SELECT coalesce(nullif(not_before, '-infinity'), 'epoch')
+FROM mirror.call_window
+WHERE app_id = @app_id AND tenant_key = @tenant_key AND endpoint = @endpoint
+FOR UPDATE`
+
+const insertWindowRow = `
+INSERT INTO mirror.call_window (app_id, tenant_key, endpoint)
+VALUES (@app_id, @tenant_key, @endpoint)
+ON CONFLICT DO NOTHING`
+
+func lockWindow(ctx context.Context, tx pgx.Tx, key pgx.NamedArgs) (notBefore time.Time, err error) {
+	err = tx.QueryRow(ctx, lockWindowRow, key).Scan(&notBefore)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if _, err = tx.Exec(ctx, insertWindowRow, key); err == nil {
+			err = tx.QueryRow(ctx, lockWindowRow, key).Scan(&notBefore)
+		}
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("lock the window: %w", err)
+	}
+	return notBefore, nil
+}
+
+const deleteOldReservations = `
+DELETE FROM mirror.call_reservation
+WHERE app_id = @app_id AND tenant_key = @tenant_key AND endpoint = @endpoint
+  AND ends_at < clock_timestamp() - interval '2 minutes'`
+
+const selectReservations = `
+SELECT calls, starts_at, ends_at
+FROM mirror.call_reservation
+WHERE app_id = @app_id AND tenant_key = @tenant_key AND endpoint = @endpoint
+ORDER BY ends_at, reservation_id`
+
+const insertReservation = `
+INSERT INTO mirror.call_reservation (app_id, tenant_key, endpoint, calls, starts_at, ends_at)
+VALUES (@app_id, @tenant_key, @endpoint, @calls, @starts_at, @ends_at)
+RETURNING reservation_id`
+
+func reservations(ctx context.Context, tx pgx.Tx, key pgx.NamedArgs) ([]block, error) {
+	if _, err := tx.Exec(ctx, deleteOldReservations, key); err != nil {
+		return nil, fmt.Errorf("delete old reservations: %w", err)
+	}
+	rows, err := tx.Query(ctx, selectReservations, key)
+	if err != nil {
+		return nil, fmt.Errorf("read the reservations: %w", err)
+	}
+	var blocks []block
+	var one block
+	_, err = pgx.ForEachRow(rows, []any{&one.calls, &one.from, &one.to}, func() error {
+		blocks = append(blocks, one)
+		return nil
+	})
+	return blocks, err
+}
+
+const spendCalls = `
+INSERT INTO mirror.call_month AS m (app_id, tenant_key, month, calls)
+VALUES (@app_id, @tenant_key, date_trunc('month', now() AT TIME ZONE 'UTC')::date, @calls)
+ON CONFLICT (app_id, tenant_key, month) DO UPDATE SET calls = m.calls + excluded.calls
+RETURNING calls`
+
+// spendMonth counts n calls against the month and returns how many of them
+// there may be.
+func (b *Budget) spendMonth(ctx context.Context, tx pgx.Tx, n int) (int, error) {
+	args := b.key("")
+	args["calls"] = n
+	var spent int64
+	if err := tx.QueryRow(ctx, spendCalls, args).Scan(&spent); err != nil {
+		return 0, fmt.Errorf("count the month's calls: %w", err)
+	}
+	over := spent - b.cfg.MonthlyCalls
+	if b.cfg.MonthlyCalls == 0 || over <= 0 {
+		return n, nil
+	}
+	if over >= int64(n) {
+		return 0, ErrMonthlyBudget
+	}
+	args["calls"] = -over
+	if err := tx.QueryRow(ctx, spendCalls, args).Scan(&spent); err != nil {
+		return 0, fmt.Errorf("count the month's calls: %w", err)
+	}
+	return n - int(over), nil
+}
+
+const shrinkReservation = `
+UPDATE mirror.call_reservation
+SET calls = calls - @unused
+WHERE reservation_id = @id`
+
+// giveBack returns what of the block in hand nobody used.
+func (b *Budget) giveBack(ctx context.Context, a *allowance) error {
+	unused := a.unused + len(a.slots)
+	a.slots, a.unused = nil, 0
+	if unused == 0 {
+		return nil
+	}
+	args := b.key("")
+	args["unused"], args["id"], args["calls"] = unused, a.id, -unused
+	return pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, shrinkReservation, args); err != nil {
+			return fmt.Errorf("give back %d calls: %w", unused, err)
+		}
+		if _, err := tx.Exec(ctx, spendCalls, args); err != nil {
+			return fmt.Errorf("give back %d calls: %w", unused, err)
+		}
+		return nil
+	})
+}
+
+const blockWindow = `
+UPDATE mirror.call_window
+SET not_before = greatest(not_before, clock_timestamp() + make_interval(secs => @seconds))
+WHERE app_id = @app_id AND tenant_key = @tenant_key AND endpoint = @endpoint`
+
+// Blocked keeps everybody from the endpoint until the time has passed: Feishu
+// said so.
+func (b *Budget) Blocked(ctx context.Context, endpoint string, until time.Duration) error {
+	if b.free(endpoint) {
+		return sleepUntil(ctx, time.Now().Add(until))
+	}
+	a := b.allowance(endpoint)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b.cfg.Logger.WarnContext(ctx, "rate limited by Feishu", slog.String("endpoint", endpoint), slog.Duration("wait", until))
+	if err := b.giveBack(ctx, a); err != nil {
+		return err
+	}
+	args := b.key(endpoint)
+	args["seconds"] = until.Seconds()
+	if _, err := b.pool.Exec(ctx, blockWindow, args); err != nil {
+		return fmt.Errorf("block the endpoint: %w", err)
+	}
+	return nil
+}
+
+// Close gives back what was not used.
+func (b *Budget) Close(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var errs []error
+	for _, a := range b.endpoints {
+		a.mu.Lock()
+		errs = append(errs, b.giveBack(ctx, a))
+		a.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,284 @@
+package crawl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
+	"github.com/orgmirror/orgmirror/internal/feishu"
+)
+
+// DefaultWorkers is how many calls are under way at once. At fifty calls a
+// second and a tenth of a second a call five are at work; the rest is reserve.
+// A kill costs at most twice as many calls (see walk).
+const DefaultWorkers = 8
+
+// maxWorkers keeps the calls that a kill costs at 25 or fewer.
+const maxWorkers = 12
+
+var (
+	// ErrBusy is the answer while another process walks the same company.
+	ErrBusy = errors.New("another process is walking this company")
+	// ErrScoped is the answer where the app may not see everybody.
+	ErrScoped = errors.New("the app's contact range is not all staff: only that range can be mirrored so far; " +
+		"set it in the developer console (Permissions & Scopes, contact range) and publish a version")
+	// ErrNoTenant is the answer where the company's key cannot be had.
+	ErrNoTenant = errors.New("the company's tenant_key is not known: " +
+		"give the app the permission tenant:tenant:readonly, or set MIRROR_FEISHU_TENANT_KEY")
+)
+
+// Config is what a Crawler works with.
+type Config struct {
+	Client    *feishu.Client
+	Counter   *feishu.Counter // observes Client; its figures go into progress and summary
+	Pool      *pgxpool.Pool
+	Log       *eventlog.Log
+	TenantKey string
+	AppID     string
+	Source    directory.Source // SourceBackfill where empty
+	Logger    *slog.Logger     // nil discards
+	Progress  func(Progress)   // called after every few pages, by one goroutine
+	Workers   int              // calls under way at once; 0 is DefaultWorkers
+}
+
+// Crawler walks one company.
+type Crawler struct {
+	cfg    Config
+	client *feishu.Client
+	pool   *pgxpool.Pool
+	log    *eventlog.Log
+	logger *slog.Logger
+}
+
+// New returns a crawler.
+func New(cfg Config) (*Crawler, error) {
+	if cfg.TenantKey == "" || cfg.AppID == "" {
+		return nil, errors.New("a crawler needs a tenant_key and an app_id")
+	}
+	if cfg.Workers == 0 {
+		cfg.Workers = DefaultWorkers
+	}
+	if cfg.Workers < 1 || cfg.Workers > maxWorkers {
+		return nil, fmt.Errorf("%d workers: 1 to %d", cfg.Workers, maxWorkers)
+	}
+	if cfg.Source == "" {
+		cfg.Source = directory.SourceBackfill
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Counter == nil {
+		cfg.Counter = &feishu.Counter{}
+	}
+	return &Crawler{cfg: cfg, client: cfg.Client, pool: cfg.Pool, log: cfg.Log, logger: cfg.Logger}, nil
+}
+
+// ResolveTenant returns the company's key: as Feishu tells it, or as configured
+// where the app may not ask. Where both are known they must agree.
+func ResolveTenant(ctx context.Context, client *feishu.Client, configured string) (string, error) {
+	tenant, err := client.Tenant(ctx)
+	switch {
+	case errors.Is(err, feishu.ErrPermission) && configured != "":
+		return configured, nil
+	case errors.Is(err, feishu.ErrPermission):
+		return "", fmt.Errorf("%w: %w", ErrNoTenant, err)
+	case err != nil:
+		return "", fmt.Errorf("ask for the company: %w", err)
+	case configured != "" && configured != tenant.Key:
+		return "", fmt.Errorf("%w: MIRROR_FEISHU_TENANT_KEY names another company than the app's own", ErrNoTenant)
+	}
+	return tenant.Key, nil
+}
+
+// Progress is how far a walk has come.
+type Progress struct {
+	DepartmentsDone  int64 // whose people have been listed
+	DepartmentsTotal int64 // known so far, the root included
+	Listing          bool  // departments are still being listed, so the total will grow
+	People           int64 // distinct
+	Calls            int64 // by this process
+	ETA              time.Duration
+}
+
+// Summary is what a walk came to.
+type Summary struct {
+	SweepID     string                   `json:"sweep_id"`
+	Resumed     bool                     `json:"resumed"`
+	Departments int64                    `json:"departments"` // without the root
+	Users       int64                    `json:"users"`
+	Memberships int64                    `json:"memberships"`
+	Appended    int64                    `json:"appended"`
+	Unchanged   int64                    `json:"unchanged"`
+	Unreadable  int64                    `json:"unreadable"` // list items without a usable id, left out
+	Candidates  map[directory.Kind]int64 `json:"candidates"` // were there before and were not seen
+	Calls       int                      `json:"calls"`
+	Retries     int                      `json:"retries"`
+	Waited      time.Duration            `json:"-"`
+	Took        time.Duration            `json:"-"`
+	// Absent are fields that no object of the kind had, with the permission that
+	// would show them.
+	Absent   map[directory.Kind][]AbsentField `json:"absent"`
+	Position directory.Position               `json:"position"` // of the log's end
+}
+
+// AbsentField is a field that no object had.
+type AbsentField struct {
+	Field      string `json:"field"`
+	Permission string `json:"permission"`
+}
+
+func (c *Crawler) origin(s *sweep) directory.Origin {
+	return directory.Origin{TenantKey: c.cfg.TenantKey, AppID: c.cfg.AppID, Source: c.cfg.Source, CorrelationID: s.id}
+}
+
+// Backfill walks everything that the app may see, or goes on with the walk that
+// was interrupted. It ends when all is read and in the log; the projector may
+// still be behind. Errors are Feishu's (see package feishu), ErrBusy, ErrScoped,
+// ErrMonthlyBudget or the database's; what was read until then is kept.
+func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
+	began := time.Now()
+	release, err := c.lock(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	defer release()
+	s, err := c.takeUp(ctx)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := c.root(ctx, s); err != nil {
+		return c.summary(s, began), err
+	}
+	if err := c.walk(ctx, s); err != nil {
+		return c.summary(s, began), err
+	}
+	candidates, err := c.complete(ctx, s)
+	if err != nil {
+		return c.summary(s, began), err
+	}
+	head, err := c.log.Head(ctx)
+	if err != nil {
+		return c.summary(s, began), err
+	}
+	sum := c.summary(s, began)
+	sum.Candidates, sum.Position = candidates, head.Position
+	sum.Absent = absentFields(s)
+	c.logger.InfoContext(ctx, "sweep complete", slog.String("sweep_id", s.id),
+		slog.Int64("departments", sum.Departments), slog.Int64("users", sum.Users), slog.Int64("appended", sum.Appended))
+	return sum, nil
+}
+
+func (c *Crawler) summary(s *sweep, began time.Time) Summary {
+	stats, _ := c.cfg.Counter.Snapshot()
+	return Summary{
+		SweepID: s.id, Resumed: s.resumed,
+		Departments: max(s.departments-1, 0), Users: s.users, Memberships: s.memberships,
+		Appended: s.Appended, Unchanged: s.Unchanged, Unreadable: s.Unreadable,
+		Calls: stats.Calls, Retries: stats.Retries, Waited: stats.Waited, Took: time.Since(began),
+	}
+}
+
+const tryCrawlLock = `SELECT pg_try_advisory_lock(hashtextextended('orgmirror crawl ' || $1, 0))`
+
+const crawlUnlock = `SELECT pg_advisory_unlock(hashtextextended('orgmirror crawl ' || $1, 0))`
+
+// lock makes this process the only one that walks the company. The session
+// holds the lock, so that a kill gives it back.
+func (c *Crawler) lock(ctx context.Context) (release func(), err error) {
+	conn, err := c.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("take the crawl lock: %w", err)
+	}
+	var got bool
+	if err := conn.QueryRow(ctx, tryCrawlLock, c.cfg.TenantKey).Scan(&got); err != nil {
+		conn.Release()
+		return nil, fmt.Errorf("take the crawl lock: %w", err)
+	}
+	if !got {
+		conn.Release()
+		return nil, ErrBusy
+	}
+	return func() {
+		// Without the cancelled context, or the connection would go back locked.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if _, err := conn.Exec(ctx, crawlUnlock, c.cfg.TenantKey); err != nil {
+			_ = conn.Hijack().Close(ctx)
+			return
+		}
+		conn.Release()
+	}, nil
+}
+
+// root asks for the root department, which tells the app's range and begins the
+// sweep: its request is the sweep's first.
+func (c *Crawler) root(ctx context.Context, s *sweep) error {
+	if s.resumed && !s.has(listRoot) {
+		return c.started(ctx, s)
+	}
+	object, err := c.client.Department(ctx, directory.RootDepartmentID)
+	if err != nil {
+		return fmt.Errorf("read the root department: %w", rangeError(err))
+	}
+	if !s.resumed {
+		if err := c.begin(ctx, s, object.RequestedAt); err != nil {
+			return err
+		}
+	}
+	if err := c.started(ctx, s); err != nil {
+		return err
+	}
+	done := result{task: task{listing: listRoot, departmentID: directory.RootDepartmentID}}
+	done.page.Items = append(done.page.Items, object.Raw)
+	done.page.RequestedAt = object.RequestedAt
+	return c.record(ctx, s, []result{done})
+}
+
+// rangeError says what it means that the root may not be read.
+func rangeError(err error) error {
+	if errors.Is(err, feishu.ErrNoAuthority) {
+		return fmt.Errorf("%w: %w", ErrScoped, err)
+	}
+	return err
+}
+
+func (s *sweep) has(l listing) bool {
+	return slices.ContainsFunc(s.open, func(t task) bool { return t.listing == l })
+}
+
+// started appends the sweep's first record; appended twice it is a duplicate.
+func (c *Crawler) started(ctx context.Context, s *sweep) error {
+	r, err := directory.NewSweepStarted(c.origin(s), s.startedAt, directory.SweepStarted{Range: "all"})
+	if err != nil {
+		return err
+	}
+	if _, err := c.log.Append(ctx, r); err != nil {
+		return fmt.Errorf("append the sweep's start: %w", err)
+	}
+	return nil
+}
+
+// absentFields compares what the objects had with what permissions would show.
+func absentFields(s *sweep) map[directory.Kind][]AbsentField {
+	absent := map[directory.Kind][]AbsentField{}
+	for kind, seen := range map[directory.Kind]int64{directory.KindUser: s.users, directory.KindDepartment: s.departments - 1} {
+		if seen < 1 {
+			continue // nobody there to have a field
+		}
+		permissions := feishu.FieldPermissions(string(kind))
+		for _, field := range slices.Sorted(maps.Keys(permissions)) {
+			if s.Fields[kind][field] == 0 {
+				absent[kind] = append(absent[kind], AbsentField{Field: field, Permission: permissions[field]})
+			}
+		}
+	}
+	return absent
+}

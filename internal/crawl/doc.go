@@ -1,0 +1,24 @@
+// Package crawl asks Feishu: what to ask, when, how often, and how to go on
+// after an interruption.
+//
+//	tasks ──► workers ──pages──► recorder ──► event log   (what changed)
+//	  ▲       (feishu)              │
+//	  └──────── progress ◄──────────┴──────► mirror.sweep_* (what was read)
+//
+// # What it promises
+//
+// A walk can be killed at any instant and goes on where it was: a page is
+// recorded in the log first and then ticked off, and what was asked for and not
+// ticked off is asked for again, at most 25 calls. An observation that changes
+// nothing is not appended; whether it does is judged against the read model
+// plus the records that the projector has not reached yet, folded in memory, so
+// the judgement is as exact with a projector that lags, or with none.
+//
+// Calls are reserved in PostgreSQL before they are sent ([Budget]), so that all
+// processes of one app together keep Feishu's limits, also across a kill.
+//
+// # What it does not do
+//
+// It removes nobody: a walk that did not see somebody counts a candidate, and
+// says so. It writes to the log and to its own progress tables only.
+package crawl
