@@ -16,11 +16,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgmirror/orgmirror/internal/postgres"
+	"github.com/orgmirror/orgmirror/internal/postgres/cluster"
 	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
 )
 
 func TestStartEmbeddedRefuses(t *testing.T) {
 	t.Parallel()
+	account, err := cluster.ServerAccount("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	installed, err := cluster.Find(t.Context(), account, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	tests := []struct {
 		name  string
@@ -33,7 +42,7 @@ func TestStartEmbeddedRefuses(t *testing.T) {
 				copyCluster(t, dir)
 				write(t, filepath.Join(dir, "postgres/data/PG_VERSION"), "99\n")
 			},
-			want: []string{"PostgreSQL 99", "seen: ", "is version 1", "pg_upgrade"},
+			want: []string{"PostgreSQL 99", installed.Version, "pg_upgrade"},
 		},
 		{
 			name: "data of a PostgreSQL too old",

@@ -180,10 +180,20 @@ func (s site) prepare(ctx context.Context) (cluster.Binaries, error) {
 	if err := s.account.MakeDir(s.home); err != nil {
 		return cluster.Binaries{}, err
 	}
+	s.removeUnfinished()
 	if major > 0 {
 		return binaries, nil
 	}
 	return binaries, s.makeCluster(ctx, binaries)
+}
+
+// removeUnfinished removes what interrupted starts have left. An initdb whose
+// caller was killed may still write there: then a later start will remove it.
+func (s site) removeUnfinished() {
+	unfinished, _ := filepath.Glob(filepath.Join(s.home, newDataPrefix+"*")) // the pattern is sound
+	for _, dir := range unfinished {
+		_ = os.RemoveAll(dir)
+	}
 }
 
 // makeCluster makes the data directory under another name and renames it when it
@@ -191,15 +201,6 @@ func (s site) prepare(ctx context.Context) (cluster.Binaries, error) {
 func (s site) makeCluster(ctx context.Context, binaries cluster.Binaries) error {
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "making the embedded database",
 		slog.String("postgresql", binaries.Version), slog.String("data_dir", s.data))
-	unfinished, err := filepath.Glob(filepath.Join(s.home, newDataPrefix+"*"))
-	if err != nil {
-		return err
-	}
-	for _, dir := range unfinished {
-		if err := os.RemoveAll(dir); err != nil {
-			return fmt.Errorf("remove an unfinished data directory: %w", err)
-		}
-	}
 	dir, err := os.MkdirTemp(s.home, newDataPrefix)
 	if err != nil {
 		return fmt.Errorf("make the data directory: %w", err)

@@ -3,7 +3,17 @@
 package pgtest_test
 
 import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
@@ -79,5 +89,84 @@ func TestEmptyURL(t *testing.T) {
 	}
 	if tables != 0 {
 		t.Errorf("%d tables in an empty database", tables)
+	}
+}
+
+// heldVariable turns this test binary into one that holds a database until it is
+// killed.
+const heldVariable = "ORGMIRROR_TEST_HOLD_DATABASE"
+
+func TestHold(t *testing.T) {
+	if os.Getenv(heldVariable) == "" {
+		return // only for TestServerEndsWithTheTestBinary
+	}
+	pool := pgtest.DB(t)
+	var data string
+	if err := pool.QueryRow(t.Context(), `SELECT current_setting('data_directory')`).Scan(&data); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println("data directory", data)
+	_, _ = io.Copy(io.Discard, os.Stdin)
+}
+
+func TestServerEndsWithTheTestBinary(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T, *exec.Cmd, io.Closer){
+		"when it is killed": func(t *testing.T, cmd *exec.Cmd, _ io.Closer) {
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"when it ends": func(t *testing.T, _ *exec.Cmd, input io.Closer) {
+			if err := input.Close(); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Args[0], "-test.run", "^TestHold$")
+			cmd.Env = append(os.Environ(), heldVariable+"=1", "MIRROR_TEST_DATABASE_URL=")
+			input, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			output, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			lines := bufio.NewScanner(output)
+			lines.Scan()
+			data, found := strings.CutPrefix(lines.Text(), "data directory ")
+			content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+			if !found || err != nil {
+				_ = cmd.Process.Kill()
+				t.Fatalf("the other test binary says %q, and %v", lines.Text(), err)
+			}
+			first, _, _ := strings.Cut(string(content), "\n")
+			pid, err := strconv.Atoi(first)
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(t, cmd, input)
+			for lines.Scan() { // Wait must come after the last read
+			}
+			_ = cmd.Wait()
+
+			deadline := time.Now().Add(30 * time.Second)
+			gone := func() bool {
+				_, err := os.Stat(filepath.Dir(data))
+				return os.IsNotExist(err) && syscall.Kill(pid, 0) == syscall.ESRCH
+			}
+			for !gone() {
+				if time.Now().After(deadline) {
+					t.Fatalf("30 s later server process %d or folder %s are still there", pid, filepath.Dir(data))
+				}
+				time.Sleep(10 * time.Millisecond) // other processes give no signal
+			}
+		})
 	}
 }
