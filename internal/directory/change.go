@@ -2,6 +2,8 @@ package directory
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,7 +23,7 @@ type Change struct {
 	Key     Key
 	Time    time.Time // on Feishu's clock, in microseconds, margins already taken off
 	EventID string
-	Fields  []FieldChange // in a fixed order, each name once
+	Fields  []FieldChange // sorted by name, each once
 	Claim   Claim
 	Reason  Reason // with ClaimGone
 	Hints   []Hint
@@ -58,4 +60,9 @@ type Decoded struct {
 	Changes  []Change
 	Problems []Problem
 	Sweep    *SweepMark
+}
+
+func sortProblems(problems []Problem) []Problem {
+	slices.SortStableFunc(problems, func(a, b Problem) int { return strings.Compare(a.Field, b.Field) })
+	return slices.CompactFunc(problems, func(a, b Problem) bool { return a.Field == b.Field })
 }

@@ -2,7 +2,7 @@ package directory
 
 import (
 	"encoding/json"
-	"maps"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -18,23 +18,33 @@ const (
 	EventDepartmentDeleted = "contact.department.deleted_v3"
 )
 
-// lateAfter is how long after it happened an event may arrive before it is
-// taken for a redelivery that others have overtaken.
-const lateAfter = time.Minute
+// Our own about an entity; see [EventType].
+const (
+	eventUserObserved       = "mirror.user.observed"
+	eventUserMissing        = "mirror.user.missing"
+	eventDepartmentObserved = "mirror.department.observed"
+	eventDepartmentMissing  = "mirror.department.missing"
+)
 
 // Decode says what a record states. It never fails: what cannot be read
 // becomes a Problem, and the rest of the record counts. A record of a type
 // that the fold does not know says nothing.
+//
+// What it returns shares no memory with the payload.
 func Decode(r Record) Decoded {
 	switch r.EventType {
 	case EventUserCreated, EventUserUpdated, EventUserDeleted:
-		return decodeEvent(r, KindUser, "open_id")
+		return decodeEvent(r, KindUser)
 	case EventDepartmentCreated, EventDepartmentUpdated, EventDepartmentDeleted:
-		return decodeEvent(r, KindDepartment, "open_department_id")
-	case EventType(KindUser, verbObserved), EventType(KindDepartment, verbObserved):
-		return decodeObservation(r)
-	case EventType(KindUser, verbMissing), EventType(KindDepartment, verbMissing):
-		return decodeMissing(r)
+		return decodeEvent(r, KindDepartment)
+	case eventUserObserved:
+		return decodeObservation(r, KindUser)
+	case eventDepartmentObserved:
+		return decodeObservation(r, KindDepartment)
+	case eventUserMissing:
+		return decodeMissing(r, KindUser)
+	case eventDepartmentMissing:
+		return decodeMissing(r, KindDepartment)
 	case EventSweepStarted, EventSweepCompleted:
 		return decodeSweep(r)
 	default:
@@ -50,238 +60,217 @@ func parkWhole(r Record, kind Kind, why string) Decoded {
 	return Decoded{Problems: []Problem{{Key: Key{TenantKey: r.TenantKey, Kind: kind}, Err: why}}}
 }
 
-// decodeEvent reads created, updated and deleted events. Feishu's page "event
-// overview" gives the envelope, the pages of the events their bodies.
-func decodeEvent(r Record, kind Kind, idField string) Decoded {
-	var envelope struct {
-		Event struct {
-			Object    map[string]json.RawMessage `json:"object"`
-			OldObject map[string]json.RawMessage `json:"old_object"`
-		} `json:"event"`
+// keyField is the member of an object that holds its key.
+func keyField(kind Kind) string {
+	if kind == KindDepartment {
+		return "open_department_id"
 	}
-	if err := json.Unmarshal(r.Payload, &envelope); err != nil {
-		return parkWhole(r, kind, "the payload is not an event: "+shape(err))
+	return "open_id"
+}
+
+// payload reads a record's payload as an object.
+func payload(r Record) (object, error) {
+	text := trim(r.Payload)
+	if !json.Valid(text) {
+		return nil, errors.New("not JSON")
 	}
-	object, old := envelope.Event.Object, envelope.Event.OldObject
-	id, err := asText(orNull(object[idField]))
-	if err != nil || id == "" {
-		id, err = asText(orNull(old[idField])) // deleted events carry it in both
+	if text[0] != '{' {
+		return nil, errWrongType
 	}
-	if err != nil || id == "" {
-		return parkWhole(r, kind, "no "+idField)
-	}
-	d := decoder{from: fromEvent, change: Change{
-		Key:     Key{TenantKey: r.TenantKey, Kind: kind, ID: id},
-		Time:    instant(r.OccurredAt),
-		EventID: r.EventID,
-		Event:   true,
-	}}
-	if r.RecordedAt.Sub(r.OccurredAt) > lateAfter {
-		d.hint(HintLate)
-	}
-	switch {
-	case strings.HasSuffix(r.EventType, ".deleted_v3"):
-		d.deleted(old)
-	case strings.HasSuffix(r.EventType, ".created_v3"):
-		d.change.Claim = ClaimExists
-		d.created(object, old)
-	default:
-		d.change.Claim = ClaimWeak
-		d.updated(object, old)
-	}
-	return d.decoded()
+	return readObject(text, nil)
 }
 
 // decoder collects what one object says about one entity.
 type decoder struct {
+	kind     Kind
 	from     origin
+	fields   fieldTable
 	change   Change
 	problems []Problem
+	// gone is set where the object is of someone who is gone. What Feishu still
+	// shows of them is taken, what it shows no more is not cleared: the last
+	// that was known of who left is worth keeping.
+	gone bool
+	text []byte // the values' memory, in one piece
 }
 
-func (d *decoder) decoded() Decoded {
-	slices.SortFunc(d.change.Fields, func(a, b FieldChange) int { return strings.Compare(a.Name, b.Name) })
-	slices.Sort(d.change.Hints)
-	d.change.Hints = slices.Compact(d.change.Hints)
-	return Decoded{Changes: []Change{d.change}, Problems: d.problems}
+func newDecoder(r Record, kind Kind, id string, from origin) *decoder {
+	return &decoder{
+		kind:   kind,
+		from:   from,
+		fields: fieldsOf(kind),
+		change: Change{
+			Key:     Key{TenantKey: r.TenantKey, Kind: kind, ID: id},
+			Time:    instant(r.OccurredAt),
+			EventID: r.EventID,
+			Event:   from == fromEvent,
+			Fields:  make([]FieldChange, 0, 40),
+		},
+		text: make([]byte, 0, len(r.Payload)),
+	}
 }
 
 func (d *decoder) hint(h Hint) { d.change.Hints = append(d.change.Hints, h) }
 
-func (d *decoder) set(name string, value json.RawMessage, changed bool) {
-	f := FieldChange{Name: name, Value: value}
+// claimGone is said by flags and by deletions.
+func (d *decoder) claimGone(reason Reason) {
+	d.change.Claim, d.change.Reason, d.gone = ClaimGone, reason, true
+}
+
+// set sets a field, in its place among the others and once. changed is the
+// middle part of the stamp.
+func (d *decoder) set(name string, value []byte, changed bool) {
+	if value == nil && d.gone {
+		return
+	}
+	i, twice := slices.BinarySearchFunc(d.change.Fields, name, func(f FieldChange, name string) int { return strings.Compare(f.Name, name) })
+	if twice {
+		return
+	}
+	f := FieldChange{Name: name}
 	if changed {
 		f.Changed = 1
 	}
-	d.change.Fields = append(d.change.Fields, f)
+	if value != nil {
+		start := len(d.text)
+		d.text = append(d.text, value...)
+		f.Value = d.text[start:len(d.text):len(d.text)]
+	}
+	d.change.Fields = slices.Insert(d.change.Fields, i, f)
 }
 
+// problem notes a field that is left untouched. It never holds the value.
 func (d *decoder) problem(field string, err error) {
-	d.problems = append(d.problems, Problem{Key: d.change.Key, Field: field, Err: err.Error()})
+	d.problems = append(d.problems, Problem{Key: d.change.Key, Field: shorten(field, maxKey), Err: err.Error()})
 	d.hint(HintUndecodable)
 }
 
-func (d *decoder) created(object, old map[string]json.RawMessage) {
-	d.hint(HintIncomplete) // a created user lacks its description, a created department its i18n_name
-	d.present(object, old, true)
-	d.placement(object, old, true)
-	d.status(object, old, true)
-}
-
-func (d *decoder) updated(object, old map[string]json.RawMessage) {
-	d.present(object, old, false)
-	d.cleared(object, old)
-	d.placement(object, old, false)
-	d.status(object, old, false)
-	if _, renamed := old[fieldName]; renamed && d.change.Key.Kind == KindDepartment {
-		d.hint(HintIncomplete) // its i18n_name changed with it, and is in no event
-	}
-}
-
-// deleted takes the last departments and nothing else: what the object of a
-// deletion holds is what happens to be left.
-func (d *decoder) deleted(old map[string]json.RawMessage) {
-	flag := goneFlag[d.change.Key.Kind]
-	d.change.Claim, d.change.Reason = ClaimGone, flag.reason
-	d.set(flag.field, json.RawMessage("true"), true)
-	if d.change.Key.Kind != KindUser {
-		return
-	}
-	value, _, ok, err := placementFields(map[string]json.RawMessage{fieldDeptIDs: old[fieldDeptIDs]})
-	if err != nil {
-		d.problem(fieldDeptIDs, err)
-	} else if ok {
-		d.set(fieldPlacement, value, true)
-	}
+func (d *decoder) decoded() Decoded {
+	d.change.Hints = sortHints(d.change.Hints)
+	return Decoded{Changes: []Change{d.change}, Problems: sortProblems(d.problems)}
 }
 
 // present sets the fields that the object has. certain is set where the
 // record's kind makes each of them news.
-func (d *decoder) present(object, old map[string]json.RawMessage, certain bool) {
-	kind := d.change.Key.Kind
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if name == fieldStatus || kind == KindUser && (name == fieldDeptIDs || name == fieldOrders) {
+func (d *decoder) present(o, old object, certain bool) {
+	for _, m := range o {
+		f := d.fields.of(m.name)
+		if f.rule == nil || isNull(m.value) || ours(m.name) || d.orphan(m) {
 			continue
 		}
-		if kind == KindDepartment && name == fieldParent && d.change.Key.ID == RootDepartmentID {
-			continue // the root has none
-		}
-		if name == fieldPlacement || strings.Contains(name, ".") {
-			continue // names of our own, which Feishu does not use
-		}
-		_, changed := old[name]
-		changed = changed || certain
-		if kind == KindUser && name == fieldCustomAttrs {
-			fields, err := customAttrs(object[name], d.from)
-			if err != nil {
-				d.problem(name, err)
-				continue
-			}
-			for _, f := range fields {
-				d.set(f.Name, f.Value, changed)
+		changed := old.has(m.name)
+		if f.observedOnly && d.from == fromEvent {
+			if changed {
+				d.hint(HintIncomplete)
 			}
 			continue
 		}
-		value, ok, err := canonicalField(kind, name, object[name], d.from)
+		if d.kind == KindUser && m.name == fieldCustomAttrs {
+			d.customAttrs(m.value, old, certain)
+			continue
+		}
+		value, ok, err := f.rule(m.value, d.from)
 		switch {
 		case err != nil:
-			d.problem(name, err)
+			d.problem(m.name, err)
 		case ok:
-			d.set(clean(name), value, changed)
+			d.set(f.name, value, changed || certain)
 		}
 	}
 }
 
-// cleared clears the fields that the object lacks although they changed. A
-// department's parent is not cleared: without one it is under the root.
-func (d *decoder) cleared(object, old map[string]json.RawMessage) {
-	for _, name := range slices.Sorted(maps.Keys(old)) {
-		if _, still := object[name]; still && !isNull(object[name]) {
-			continue
-		}
-		if name == fieldStatus || name == fieldDeptIDs || name == fieldOrders {
-			continue
-		}
-		// Whether the field may be cleared at all: a rule that ignores the old
-		// value ignores its absence too.
-		if _, ok, err := canonicalField(d.change.Key.Kind, name, old[name], d.from); err != nil || !ok {
-			continue
-		}
-		switch {
-		case d.change.Key.Kind == KindDepartment && name == fieldParent:
-			if d.change.Key.ID != RootDepartmentID {
-				d.set(name, encode(RootDepartmentID), true)
-			}
-		default:
-			d.set(clean(name), nil, true)
-		}
+// orphan reports whether a member would move a department to the root for no
+// reason: the root has no parent, and the object of a gone one shows what is
+// left of it.
+func (d *decoder) orphan(m member) bool {
+	if d.kind != KindDepartment || m.name != fieldParent {
+		return false
 	}
+	return d.change.Key.ID == RootDepartmentID || d.gone && string(m.value) == `""`
 }
 
-// placement sets where a user sits; see placementFields.
-func (d *decoder) placement(object, old map[string]json.RawMessage, certain bool) {
-	if d.change.Key.Kind != KindUser {
+// customAttrs sets a user's custom attributes, and by themselves those that
+// name a user: only observations name them by the id kind that we ask for.
+func (d *decoder) customAttrs(raw []byte, old object, certain bool) {
+	plain, generic, err := splitAttrs(raw)
+	if err != nil {
+		d.problem(fieldCustomAttrs, err)
 		return
 	}
-	_, oldIDs := old[fieldDeptIDs]
-	_, oldOrders := old[fieldOrders]
-	value, ordered, ok, err := placementFields(object)
+	changed := old.has(fieldCustomAttrs)
+	d.set(fieldCustomAttrs, plain, changed || certain)
+	switch {
+	case d.from == fromObservation:
+		d.set(fieldGenericUsers, generic, true)
+	case changed && (generic != nil || namesUsers(old)):
+		d.hint(HintIncomplete)
+	}
+}
+
+// namesUsers reports whether custom attributes that name a user are among those
+// that changed, as far as can be seen.
+func namesUsers(old object) bool {
+	_, generic, err := splitAttrs(old.get(fieldCustomAttrs))
+	return generic != nil || err != nil
+}
+
+// placement sets where a user sits; see sittingOf.
+func (d *decoder) placement(o, old object, certain bool) {
+	if d.kind != KindUser {
+		return
+	}
+	moved := old.has(fieldDeptIDs) || old.has(fieldOrders)
+	s, err := sittingOf(o, d.from)
 	if err != nil {
 		d.problem(fieldPlacement, err)
 		return
 	}
-	if ok {
-		d.set(fieldPlacement, value, certain || oldIDs || oldOrders)
+	if s.said {
+		d.set(fieldPlacement, s.value, certain || moved)
 	}
-	if d.from == fromEvent && !ordered && (ok || oldIDs || oldOrders) {
+	if d.from == fromEvent && !s.whole && (s.said || moved) {
 		d.hint(HintPlacement)
 	}
 }
 
-// status sets the flags, each a field, and makes the one that says "gone"
-// count as that.
-func (d *decoder) status(object, old map[string]json.RawMessage, certain bool) {
-	raw, has := object[fieldStatus]
-	if !has || isNull(raw) {
-		return
-	}
-	var now, before map[string]json.RawMessage
-	if json.Unmarshal(raw, &now) != nil {
-		d.problem(fieldStatus, errWrongType)
-		return
-	}
-	if json.Unmarshal(orNull(old[fieldStatus]), &before) != nil {
-		before = nil
-	}
-	kind := d.change.Key.Kind
-	for _, name := range flags[kind] {
-		value, ok, err := boolean(orNull(now[name]), d.from)
-		if err != nil {
-			d.problem(fieldStatus+"."+name, err)
-			continue
+// status sets the flags, each a field, and takes the one that says "gone" at
+// its word. It reports whether the flags show that the entity is there.
+func (d *decoder) status(o, old object, certain bool) (here bool) {
+	before, _ := readObject(old.get(fieldStatus), nil) // what is no object names no flag
+	if !o.says(fieldStatus) {
+		if old.says(fieldStatus) {
+			d.hint(HintIncomplete) // it changed, and to what is not said: flags cannot be cleared
 		}
-		_, changed := before[name]
-		if !ok {
-			if changed {
-				d.hint(HintUndecodable) // a flag cannot be cleared
+		return false
+	}
+	now, err := readObject(o.get(fieldStatus), nil)
+	if err != nil {
+		d.problem(fieldStatus, err)
+		return false
+	}
+	goneField, reason := goneFlag(d.kind)
+	exited := false
+	for _, flag := range flags(d.kind) {
+		if !now.says(flag.name) {
+			if before.says(flag.name) {
+				d.hint(HintIncomplete)
 			}
 			continue
 		}
-		d.set(fieldStatus+"."+name, value, changed || certain)
-		if gone := goneFlag[kind]; fieldStatus+"."+name == gone.field && string(value) == "true" {
-			d.change.Claim, d.change.Reason = ClaimGone, gone.reason
+		is, err := asBoolean(now.get(flag.name))
+		if err != nil {
+			d.problem(flag.field, err)
+			continue
 		}
+		switch {
+		case flag.field == goneField && is:
+			d.claimGone(reason)
+		case flag.field == goneField:
+			here = true
+		case flag.name == flagExited:
+			exited = is
+		}
+		d.set(flag.field, asJSON(is), certain || before.has(flag.name))
 	}
-}
-
-// shape says what is wrong with a JSON text without repeating any of it.
-func shape(err error) string {
-	switch e := err.(type) { //nolint:errorlint // straight from encoding/json
-	case *json.SyntaxError:
-		return "not JSON"
-	case *json.UnmarshalTypeError:
-		return "wrong type at " + e.Field
-	default:
-		return "unreadable"
-	}
+	return here && !exited
 }

@@ -1,6 +1,10 @@
 package directory
 
-import "time"
+import (
+	"cmp"
+	"strings"
+	"time"
+)
 
 // Kind names a sort of entity. The words are Feishu's.
 type Kind string
@@ -44,19 +48,16 @@ type Stamp struct {
 	EventID string
 }
 
-// Less reports whether s loses against o.
-func (s Stamp) Less(o Stamp) bool {
-	if !s.Time.Equal(o.Time) {
-		return s.Time.Before(o.Time)
-	}
-	if s.Changed != o.Changed {
-		return s.Changed < o.Changed
-	}
-	return s.EventID < o.EventID
+// Compare is negative where s loses against o.
+func (s Stamp) Compare(o Stamp) int {
+	return cmp.Or(s.Time.Compare(o.Time), cmp.Compare(s.Changed, o.Changed), strings.Compare(s.EventID, o.EventID))
 }
 
-// ties reports whether s and o differ in nothing but the event id, which says
-// nothing about which of two values is newer.
+// Less reports whether s loses against o.
+func (s Stamp) Less(o Stamp) bool { return s.Compare(o) < 0 }
+
+// ties reports whether s and o are of two records and differ in nothing else,
+// which says nothing about which of two values is newer.
 func (s Stamp) ties(o Stamp) bool {
-	return s.Time.Equal(o.Time) && s.Changed == o.Changed
+	return s.Time.Equal(o.Time) && s.Changed == o.Changed && s.EventID != o.EventID
 }

@@ -1,9 +1,6 @@
 package directory
 
-import (
-	"encoding/json"
-	"fmt"
-)
+import "strings"
 
 // Field names that the code itself asks for; all are Feishu's, but for
 // placement and the generic users, which split or join Feishu's fields.
@@ -21,6 +18,18 @@ const (
 	fieldName         = "name"
 )
 
+// ours reports whether a name is one that we made: what Feishu might send under
+// it is not that.
+func ours(name string) bool {
+	return name == fieldPlacement || name == fieldGenericUsers || strings.HasPrefix(name, fieldStatus+".")
+}
+
+// ornament reports whether a field is shown in the current row only and makes
+// no version: its value moves without anything having happened to the entity.
+func ornament(name string) bool {
+	return name == fieldAvatar || name == fieldMembers || name == fieldPrimary
+}
+
 // origin says who speaks: Feishu's events and its API differ in form.
 type origin int
 
@@ -29,106 +38,165 @@ const (
 	fromObservation
 )
 
-// canonical turns what was received into the one form that we keep. ok is
-// false where the value says nothing (the field stays untouched); a nil value
-// with ok clears the field.
-type canonical func(raw json.RawMessage, from origin) (value json.RawMessage, ok bool, err error)
+// canonical turns a value that is not null into the one form that we keep. ok
+// is false where it says nothing (the field stays untouched); a nil value with
+// ok clears the field. The value may share memory with raw.
+type canonical func(raw []byte, from origin) (value []byte, ok bool, err error)
 
-// ornament reports whether a field is shown in the current row only and makes
-// no version: its value moves without anything having happened to the entity.
-func ornament(field string) bool {
-	return field == fieldAvatar || field == fieldMembers || field == fieldPrimary
+// field is a field that has a type here.
+type field struct {
+	name string
+	rule canonical // nil: never read
+	// observedOnly is set where events have another form that cannot be
+	// translated: they only tell that the field changed.
+	observedOnly bool
 }
 
-// userFields are the fields of a user that have a type here. Other fields are
-// kept as they are. Sources: the pages "get user" and "user updated" of
-// Feishu's contact v3 reference.
-var userFields = map[string]canonical{
-	"open_id":                     ignored, // the key
-	"union_id":                    text,
-	"user_id":                     text,
-	"name":                        text,
-	"en_name":                     text,
-	"nickname":                    text,
-	"email":                       sensitiveText,
-	"mobile":                      sensitiveText,
-	"enterprise_email":            text,
-	"mobile_visible":              boolean,
-	"gender":                      integer,
-	"avatar":                      object,
-	"avatar_key":                  ignored, // input of writes, never filled in lists
-	"is_frozen":                   ignored, // derived from status
-	"leader_user_id":              text,
-	"city":                        text,
-	"country":                     observedOnly(text), // a name in events, a code in the API
-	"work_station":                text,
-	"join_time":                   unsetAtZero(integer),
-	"is_tenant_manager":           boolean,
-	"employee_no":                 text,
-	"employee_type":               unsetAtZero(integer),
-	"job_title":                   text,
-	"job_level_id":                text,
-	"job_family_id":               text,
-	"geo":                         text,
-	"description":                 text,
-	"time_zone":                   text,
-	"dotted_line_leader_user_ids": openIDs,
-	"subscription_ids":            ignored, // input of writes
-	"need_send_notification":      ignored,
-	"notification_option":         ignored,
+type fieldTable map[string]field
+
+func tableOf(fields ...field) fieldTable {
+	t := make(fieldTable, len(fields))
+	for _, f := range fields {
+		t[f.name] = f
+	}
+	return t
 }
+
+// name returns a quoted name's text, without making a new one for those that
+// are common.
+func (t fieldTable) name(quoted []byte) string {
+	text := quoted[1 : len(quoted)-1]
+	if f, known := t[string(text)]; known {
+		return f.name
+	}
+	if f, known := innerNames[string(text)]; known {
+		return f.name
+	}
+	return unquote(quoted)
+}
+
+// innerNames are those of envelopes, of what is inside a field, and of stored
+// states. It only lends its names.
+var innerNames = tableOf(
+	field{name: "schema"}, field{name: "header"}, field{name: "event"}, field{name: "object"}, field{name: "old_object"},
+	field{name: "empty"}, field{name: "listed"}, field{name: "skew_margin_ms"},
+	field{name: "department_id"}, field{name: "user_order"}, field{name: "department_order"}, field{name: "is_primary_dept"},
+	field{name: "is_activated"}, field{name: "is_exited"}, field{name: "is_frozen"}, field{name: "is_resigned"}, field{name: "is_unjoin"},
+	field{name: "avatar_72"}, field{name: "avatar_240"}, field{name: "avatar_640"}, field{name: "avatar_origin"},
+	field{name: "id"}, field{name: "type"}, field{name: "value"}, field{name: "text"}, field{name: "url"}, field{name: "pc_url"},
+	field{name: "leaderID"}, field{name: "leaderType"}, field{name: "is_deleted"},
+	field{name: "s"}, field{name: "f"}, field{name: "e"}, field{name: "v"}, field{name: "t"}, field{name: "c"}, field{name: "i"}, field{name: "r"},
+)
+
+// of returns how to read a field; those without a type are kept as they are.
+func (t fieldTable) of(name string) field {
+	if f, typed := t[name]; typed {
+		return f
+	}
+	return field{name: name, rule: anything}
+}
+
+// userFields are the fields of a user that have a type here. Sources: the pages
+// "get user" and "user updated" of Feishu's contact v3 reference. Names and ids
+// are label and not text because they are indexed.
+var userFields = tableOf(
+	field{name: "open_id"}, // the key
+	field{name: "union_id", rule: label},
+	field{name: "user_id", rule: label},
+	field{name: fieldName, rule: label},
+	field{name: "en_name", rule: label},
+	field{name: "nickname", rule: label},
+	field{name: "email", rule: sensitiveText},
+	field{name: "mobile", rule: sensitiveText},
+	field{name: "enterprise_email", rule: text},
+	field{name: "mobile_visible", rule: boolean},
+	field{name: "gender", rule: integer(0, maxInt32)},
+	field{name: fieldAvatar, rule: openObject},
+	field{name: "avatar_key"}, // input of writes, never filled in lists
+	field{name: "is_frozen"},  // derived from status
+	field{name: fieldStatus},  // see decoder.status
+	field{name: fieldDeptIDs}, // see decoder.placement
+	field{name: fieldOrders},  // see decoder.placement
+	field{name: "leader_user_id", rule: label},
+	field{name: "city", rule: text},
+	field{name: "country", rule: text, observedOnly: true}, // a name in events, a code in the API
+	field{name: "work_station", rule: text},
+	field{name: "join_time", rule: unsetAtZero(integer(firstSecond, lastSecond))},
+	field{name: "is_tenant_manager", rule: boolean},
+	field{name: "employee_no", rule: text},
+	field{name: "employee_type", rule: unsetAtZero(integer(0, maxInt32))},
+	field{name: "job_title", rule: text},
+	field{name: "job_level_id", rule: text},
+	field{name: "job_family_id", rule: text},
+	field{name: "geo", rule: text},
+	field{name: "description", rule: text},
+	field{name: "time_zone", rule: text},
+	field{name: "dotted_line_leader_user_ids", rule: openIDs},
+	field{name: fieldCustomAttrs, rule: anything}, // see decoder.customAttrs
+	field{name: "subscription_ids"},               // input of writes
+	field{name: "need_send_notification"},
+	field{name: "notification_option"},
+)
 
 // departmentFields are the same for a department.
-var departmentFields = map[string]canonical{
-	"open_department_id":        ignored, // the key
-	"department_id":             text,
-	"name":                      text,
-	"i18n_name":                 filledObject,
-	"parent_department_id":      parent,
-	"leader_user_id":            text,
-	"chat_id":                   text,
-	"order":                     decimalText, // an int in events, a string in the API
-	"unit_ids":                  textSet,
-	"member_count":              integer,
-	"primary_member_count":      integer,
-	"create_group_chat":         ignored, // input of writes
-	"leaders":                   leaders,
-	"group_chat_employee_types": integerSet,
-	"department_hrbps":          hrbps, // objects in events, strings in the API
-}
+var departmentFields = tableOf(
+	field{name: "open_department_id"}, // the key
+	field{name: "department_id", rule: label},
+	field{name: fieldName, rule: label},
+	field{name: "i18n_name", rule: filledObject},
+	field{name: fieldParent, rule: parent},
+	field{name: "leader_user_id", rule: label},
+	field{name: "chat_id", rule: text},
+	field{name: "order", rule: decimal}, // an int in events, a string in the API
+	field{name: "unit_ids", rule: textSet},
+	field{name: fieldStatus}, // see decoder.status
+	field{name: fieldMembers, rule: integer(0, maxInt64)},
+	field{name: fieldPrimary, rule: integer(0, maxInt64)},
+	field{name: "create_group_chat"}, // input of writes
+	field{name: "leaders", rule: leaders},
+	field{name: "group_chat_employee_types", rule: integerSet},
+	field{name: "department_hrbps", rule: hrbps}, // objects in events, strings in the API
+)
 
-// flags are the members of status, each a field of its own: old_object may
-// carry only part of them.
-var flags = map[Kind][]string{
-	KindUser:       {"is_frozen", "is_resigned", "is_activated", "is_exited", "is_unjoin"},
-	KindDepartment: {"is_deleted"},
-}
-
-// goneFlag is the flag that says that the entity is gone, and why.
-var goneFlag = map[Kind]struct {
-	field  string
-	reason Reason
-}{
-	KindUser:       {"status.is_resigned", ReasonResigned},
-	KindDepartment: {"status.is_deleted", ReasonDeleted},
-}
-
-func fieldsOf(kind Kind) map[string]canonical {
+func fieldsOf(kind Kind) fieldTable {
 	if kind == KindUser {
 		return userFields
 	}
 	return departmentFields
 }
 
-// canonicalField applies a field's own rule, or the general one.
-func canonicalField(kind Kind, name string, raw json.RawMessage, from origin) (json.RawMessage, bool, error) {
-	rule, typed := fieldsOf(kind)[name]
-	if !typed {
-		rule = anything
+// flags are the members of status, each a field of its own: old_object may
+// carry only part of them.
+func flags(kind Kind) []flag {
+	if kind == KindUser {
+		return userFlags
 	}
-	value, ok, err := rule(raw, from)
-	if err != nil {
-		return nil, false, fmt.Errorf("%s: %w", name, err)
+	return departmentFlags
+}
+
+type flag struct{ name, field string }
+
+var (
+	userFlags = []flag{
+		{"is_activated", "status.is_activated"},
+		{"is_exited", "status.is_exited"},
+		{"is_frozen", "status.is_frozen"},
+		{"is_resigned", flagResigned},
+		{"is_unjoin", "status.is_unjoin"},
 	}
-	return value, ok, nil
+	departmentFlags = []flag{{"is_deleted", flagDeleted}}
+)
+
+const (
+	flagResigned = "status.is_resigned"
+	flagDeleted  = "status.is_deleted"
+	flagExited   = "is_exited"
+)
+
+// goneFlag is the flag that says that an entity is gone, and why.
+func goneFlag(kind Kind) (field string, reason Reason) {
+	if kind == KindUser {
+		return flagResigned, ReasonResigned
+	}
+	return flagDeleted, ReasonDeleted
 }

@@ -1,9 +1,9 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -13,11 +13,13 @@ const (
 	EventSweepCompleted = "mirror.sweep.completed"
 
 	verbObserved = "observed"
-	verbMissing  = "missing"
 )
 
 // EventType is the type of a record of ours about an entity.
 func EventType(kind Kind, verb string) string { return "mirror." + string(kind) + "." + verb }
+
+// maxSkewMarginMS is a day.
+const maxSkewMarginMS = 24 * 60 * 60 * 1000
 
 // DefaultSkewMargin is taken off an observation's time, so that an event which
 // happened while the answer was made is not undone by it.
@@ -53,12 +55,17 @@ type Origin struct {
 // NewObservation makes the record of an observation. requestedAt is the
 // instant of the request on Feishu's clock.
 func NewObservation(o Origin, kind Kind, id string, requestedAt time.Time, obs Observation) (Record, error) {
-	payload, err := json.Marshal(obs)
-	if err != nil {
+	var payload bytes.Buffer
+	e := json.NewEncoder(&payload)
+	e.SetEscapeHTML(false) // as received
+	if err := e.Encode(obs); err != nil {
 		return Record{}, fmt.Errorf("encode observation of a %s: %w", kind, err)
 	}
 	r := o.record(EventType(kind, verbObserved), kind, id, requestedAt)
-	r.Payload = payload
+	// Encode does not look into raw messages, and the log refuses what is no
+	// UTF-8. Such bytes can only stand within strings, where they are read as
+	// U+FFFD anyway.
+	r.Payload = bytes.ToValidUTF8(bytes.TrimSpace(payload.Bytes()), []byte("\uFFFD"))
 	return r, nil
 }
 
@@ -81,82 +88,109 @@ func (o Origin) record(eventType string, kind Kind, id string, at time.Time) Rec
 }
 
 // ObjectID returns the key of a user or department object as the API gives it.
-func ObjectID(kind Kind, object json.RawMessage) (string, error) {
-	field := "open_id"
-	if kind == KindDepartment {
-		field = "open_department_id"
+func ObjectID(kind Kind, raw json.RawMessage) (string, error) {
+	o, err := payload(Record{Payload: raw})
+	if err != nil {
+		return "", fmt.Errorf("read a %s: %w", kind, err)
 	}
-	var o map[string]json.RawMessage
-	if err := json.Unmarshal(object, &o); err != nil {
-		return "", fmt.Errorf("%s: %s", kind, shape(err))
-	}
-	id, err := asText(orNull(o[field]))
-	if err != nil || id == "" {
-		return "", fmt.Errorf("%s without %s", kind, field)
+	id, err := asKey(o.get(keyField(kind)))
+	if err != nil {
+		return "", fmt.Errorf("read the %s of a %s: %w", keyField(kind), kind, err)
 	}
 	return id, nil
 }
 
-func decodeObservation(r Record) Decoded {
-	var o Observation
-	if err := json.Unmarshal(r.Payload, &o); err != nil {
-		return parkWhole(r, r.EntityKind, "the payload is not an observation: "+shape(err))
+func decodeObservation(r Record, kind Kind) Decoded {
+	if !isKey(r.EntityID) {
+		return parkWhole(r, kind, "no id")
 	}
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(o.Object, &object); err != nil {
-		return parkWhole(r, r.EntityKind, "the object is none: "+shape(err))
+	obs, o, err := readObservation(r, kind)
+	if err != nil {
+		return parkWhole(r, kind, "the payload is no observation: "+err.Error())
 	}
-	if r.EntityID == "" {
-		return parkWhole(r, r.EntityKind, "no id")
-	}
-	d := decoder{from: fromObservation, change: Change{
-		Key:     Key{TenantKey: r.TenantKey, Kind: r.EntityKind, ID: r.EntityID},
-		Time:    instant(r.OccurredAt).Add(-time.Duration(o.SkewMarginMS) * time.Millisecond),
-		EventID: r.EventID,
-	}}
-	if status, has := object[fieldStatus]; o.Listed || has && !isNull(status) {
+	d := newDecoder(r, kind, r.EntityID, fromObservation)
+	d.change.Time = d.change.Time.Add(-time.Duration(obs.SkewMarginMS) * time.Millisecond)
+	here := d.status(o, nil, true)
+	switch {
+	case d.gone:
+	// An answer is no return without a status that says so: Feishu answers for
+	// people who left, too. The root department has none, and always exists.
+	case here, obs.Listed, kind == KindDepartment && r.EntityID == RootDepartmentID:
 		d.change.Claim = ClaimExists
 	}
-	d.present(object, nil, true)
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(o.Empty))) {
-		if _, has := object[name]; !has {
-			d.empty(name)
-		}
+	d.present(o, nil, true)
+	d.placement(o, nil, true)
+	for _, name := range obs.Empty {
+		d.empty(o, name)
 	}
-	d.placement(object, nil, true)
-	d.status(object, nil, true)
 	return d.decoded()
 }
 
-// empty clears a field that the crawl knows to be readable and not set.
-func (d *decoder) empty(name string) {
-	kind := d.change.Key.Kind
-	switch {
-	case name == fieldStatus, name == fieldParent, kind == KindUser && (name == fieldDeptIDs || name == fieldOrders):
-		return // never cleared
-	case kind == KindUser && name == fieldCustomAttrs:
-		d.set(fieldGenericUsers, nil, true)
+func readObservation(r Record, kind Kind) (obs Observation, o object, err error) {
+	p, err := payload(r)
+	if err != nil {
+		return obs, nil, err
 	}
-	d.set(name, nil, true)
+	if !p.says("object") {
+		return obs, nil, errWrongType
+	}
+	if o, err = readObject(p.get("object"), fieldsOf(kind)); err != nil {
+		return obs, nil, err
+	}
+	empty, err := asList(p.get("empty"))
+	if err != nil {
+		return obs, nil, err
+	}
+	for _, raw := range empty {
+		name, err := asText(raw)
+		if err != nil {
+			return obs, nil, err
+		}
+		obs.Empty = append(obs.Empty, name)
+	}
+	obs.Listed = string(p.get("listed")) == "true"
+	if p.says("skew_margin_ms") {
+		obs.SkewMarginMS, err = asInteger(p.get("skew_margin_ms"))
+		if err == nil && (obs.SkewMarginMS < 0 || obs.SkewMarginMS > maxSkewMarginMS) {
+			err = errTooLarge
+		}
+	}
+	return obs, o, err
 }
 
-func decodeMissing(r Record) Decoded {
-	var m Missing
-	if err := json.Unmarshal(r.Payload, &m); err != nil {
-		return parkWhole(r, r.EntityKind, "the payload is no proof of absence: "+shape(err))
+// empty clears a field that the crawl knows to be readable and not set.
+func (d *decoder) empty(o object, name string) {
+	if f := d.fields.of(name); f.rule == nil || ours(name) || name == fieldParent {
+		return // never cleared
 	}
-	if r.EntityID == "" || !slices.Contains([]Reason{ReasonResigned, ReasonDeleted, ReasonOutOfRange}, m.Reason) {
-		return parkWhole(r, r.EntityKind, "no id or no reason")
+	if raw := o.get(name); !isNull(raw) && string(raw) != `""` {
+		return // the object has it after all
 	}
-	d := decoder{from: fromObservation, change: Change{
-		Key:     Key{TenantKey: r.TenantKey, Kind: r.EntityKind, ID: r.EntityID},
-		Time:    instant(r.OccurredAt).Add(-DefaultSkewMargin),
-		EventID: r.EventID,
-		Claim:   ClaimGone,
-		Reason:  m.Reason,
-	}}
-	if flag := goneFlag[r.EntityKind]; flag.reason == m.Reason {
-		d.set(flag.field, json.RawMessage("true"), true)
+	d.set(name, nil, true)
+	if d.kind == KindUser && name == fieldCustomAttrs {
+		d.set(fieldGenericUsers, nil, true)
+	}
+}
+
+func decodeMissing(r Record, kind Kind) Decoded {
+	p, err := payload(r)
+	if err != nil {
+		return parkWhole(r, kind, "the payload is no proof of absence: "+err.Error())
+	}
+	var reason Reason
+	for _, known := range []Reason{ReasonResigned, ReasonDeleted, ReasonOutOfRange} {
+		if string(p.get("reason")) == `"`+string(known)+`"` {
+			reason = known
+		}
+	}
+	if !isKey(r.EntityID) || reason == ReasonNone {
+		return parkWhole(r, kind, "no id or no reason")
+	}
+	d := newDecoder(r, kind, r.EntityID, fromObservation)
+	d.change.Time = d.change.Time.Add(-DefaultSkewMargin)
+	d.claimGone(reason)
+	if field, flagged := goneFlag(kind); flagged == reason {
+		d.set(field, jsonTrue, true)
 	}
 	return d.decoded()
 }

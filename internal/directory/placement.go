@@ -1,13 +1,14 @@
 package directory
 
 import (
-	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Placement is one department of a user. The orders are nil where only the
-// department is known.
+// department is known; then nothing is known about the primary one either,
+// unless there is no other.
 type Placement struct {
 	DepartmentID    string `json:"department_id"`
 	UserOrder       *int64 `json:"user_order,omitempty"`       // among the department's people, larger first
@@ -15,162 +16,153 @@ type Placement struct {
 	IsPrimaryDept   *bool  `json:"is_primary_dept,omitempty"`
 }
 
-// placementFields decides what a user object says about departments.
-// department_ids and orders are one field: taken one by one they could come
-// from different records and disagree.
+// sitting is what a user object says about departments.
+type sitting struct {
+	value []byte // nil: nowhere
+	said  bool   // whether it says anything
+	whole bool   // whether nothing is left to ask
+}
+
+// sittingOf reads department_ids and orders, which are one field: taken one by
+// one they could come from different records and disagree.
 //
 //	orders            departments and order
 //	department_ids    the departments, the order unknown
 //	neither           nothing
-func placementFields(object map[string]json.RawMessage) (value json.RawMessage, ordered, ok bool, err error) {
-	orders, hasOrders, err := list(orNull(object[fieldOrders]))
+//
+// Empty lists in an event count as neither. Everybody is somewhere, if only in
+// the root, and Feishu's pages say of department_ids in events that it "has in
+// fact no value".
+func sittingOf(o object, from origin) (s sitting, err error) {
+	orders, err := asList(o.get(fieldOrders))
 	if err != nil {
-		return nil, false, false, err
+		return s, err
 	}
-	ids, hasIDs, err := list(orNull(object[fieldDeptIDs]))
+	ids, err := asList(o.get(fieldDeptIDs))
 	if err != nil {
-		return nil, false, false, err
+		return s, err
 	}
-	if len(orders) == 0 && len(ids) > 0 {
-		hasOrders = false // an answer that knows no orders sends an empty list
+	all := make([]Placement, 0, len(orders)+len(ids))
+	for _, raw := range orders {
+		p, err := onePlacement(raw)
+		if err != nil {
+			return s, err
+		}
+		all = append(all, p)
 	}
-	var all []Placement
+	named := make([]string, 0, len(ids))
+	for _, raw := range ids {
+		id, err := asKey(raw)
+		if err != nil {
+			return s, err
+		}
+		named = append(named, id)
+		if len(orders) == 0 {
+			all = append(all, Placement{DepartmentID: id})
+		}
+	}
 	switch {
-	case hasOrders:
-		for _, o := range orders {
-			p, err := onePlacement(o)
-			if err != nil {
-				return nil, false, false, err
-			}
-			all = append(all, p)
-		}
-	case hasIDs:
-		for _, id := range ids {
-			s, err := asText(id)
-			if err != nil {
-				return nil, false, false, err
-			}
-			all = append(all, Placement{DepartmentID: s})
-		}
+	case len(all) > 0:
+		all = settle(all)
+		return sitting{value: writePlacements(all), said: true, whole: len(orders) > 0 && agree(all, named)}, nil
+	case from == fromObservation && o.says(fieldDeptIDs):
+		return sitting{said: true, whole: true}, nil
 	default:
-		return nil, false, false, nil
+		return sitting{}, nil
 	}
-	return encodePlacements(all), hasOrders, true, nil
 }
 
-// encodePlacements sorts, keeps each department once, and settles which one is
-// primary: the one that says so, else the one with the greatest order.
-func encodePlacements(all []Placement) json.RawMessage {
+// agree reports whether department_ids, where given, names the same
+// departments as orders.
+func agree(all []Placement, named []string) bool {
+	if len(named) == 0 {
+		return true
+	}
+	slices.Sort(named)
+	return slices.EqualFunc(all, slices.Compact(named), func(p Placement, id string) bool { return p.DepartmentID == id })
+}
+
+// settle sorts, keeps each department once, and settles which one is primary:
+// the one that says so, else the one with the greatest order.
+func settle(all []Placement) []Placement {
 	slices.SortStableFunc(all, func(a, b Placement) int { return strings.Compare(a.DepartmentID, b.DepartmentID) })
 	all = slices.CompactFunc(all, func(a, b Placement) bool { return a.DepartmentID == b.DepartmentID })
-	if len(all) == 0 {
-		return nil
-	}
-	said := slices.ContainsFunc(all, func(p Placement) bool { return p.IsPrimaryDept != nil && *p.IsPrimaryDept })
-	greatest := -1
-	for i, p := range all {
-		if p.DepartmentOrder != nil && (greatest < 0 || *p.DepartmentOrder > *all[greatest].DepartmentOrder) {
-			greatest = i
+	primary := -1
+	for i := range all {
+		if outranks(all, i, primary) {
+			primary = i
 		}
-	}
-	if len(all) == 1 {
-		greatest = 0
 	}
 	for i := range all {
-		primary := all[i].IsPrimaryDept != nil && *all[i].IsPrimaryDept
-		if !said {
-			primary = i == greatest
-		}
-		all[i].IsPrimaryDept = &primary
+		is := i == primary
+		all[i].IsPrimaryDept = &is
 	}
-	return encode(all)
+	return all
 }
 
-func onePlacement(raw json.RawMessage) (Placement, error) {
-	var o struct {
-		DepartmentID    json.RawMessage `json:"department_id"`
-		UserOrder       json.RawMessage `json:"user_order"`
-		DepartmentOrder json.RawMessage `json:"department_order"`
-		IsPrimaryDept   json.RawMessage `json:"is_primary_dept"`
+// outranks reports whether the department at i is rather the primary one than
+// the one at best, which is -1 while there is none.
+func outranks(all []Placement, i, best int) bool {
+	says := func(i int) bool { return all[i].IsPrimaryDept != nil && *all[i].IsPrimaryDept }
+	switch {
+	case best < 0:
+		return len(all) == 1 || says(i) || all[i].DepartmentOrder != nil
+	case says(i) != says(best):
+		return says(i)
+	case all[i].DepartmentOrder == nil || all[best].DepartmentOrder == nil:
+		return all[best].DepartmentOrder == nil && all[i].DepartmentOrder != nil
+	default:
+		return *all[i].DepartmentOrder > *all[best].DepartmentOrder
 	}
-	if json.Unmarshal(raw, &o) != nil {
-		return Placement{}, errWrongType
+}
+
+// writePlacements gives what encoding/json would give.
+func writePlacements(all []Placement) (value []byte) {
+	for _, p := range all {
+		value = append(value, separator(value))
+		value = appendQuoted(append(value, `{"department_id":`...), p.DepartmentID)
+		if p.UserOrder != nil {
+			value = strconv.AppendInt(append(value, `,"user_order":`...), *p.UserOrder, 10)
+		}
+		if p.DepartmentOrder != nil {
+			value = strconv.AppendInt(append(value, `,"department_order":`...), *p.DepartmentOrder, 10)
+		}
+		value = append(strconv.AppendBool(append(value, `,"is_primary_dept":`...), *p.IsPrimaryDept), '}')
 	}
-	id, err := asText(orNull(o.DepartmentID))
+	return closeList(value)
+}
+
+func onePlacement(raw []byte) (p Placement, err error) {
+	if raw[0] != '{' {
+		return p, errWrongType
+	}
+	o, err := readObject(raw, nil)
 	if err != nil {
-		return Placement{}, err
+		return p, err
 	}
-	p := Placement{DepartmentID: id}
-	if p.UserOrder, err = optionalInteger(o.UserOrder); err != nil {
-		return Placement{}, err
+	if p.DepartmentID, err = asKey(o.get("department_id")); err != nil {
+		return p, err
 	}
-	if p.DepartmentOrder, err = optionalInteger(o.DepartmentOrder); err != nil {
-		return Placement{}, err
+	if p.UserOrder, err = optionalInteger(o.get("user_order")); err != nil {
+		return p, err
 	}
-	primary, ok, err := boolean(orNull(o.IsPrimaryDept), fromEvent)
-	if ok {
-		is := string(primary) == "true"
+	if p.DepartmentOrder, err = optionalInteger(o.get("department_order")); err != nil {
+		return p, err
+	}
+	if o.says("is_primary_dept") {
+		is, err := asBoolean(o.get("is_primary_dept"))
+		if err != nil {
+			return p, err
+		}
 		p.IsPrimaryDept = &is
 	}
-	return p, err
+	return p, nil
 }
 
-func optionalInteger(raw json.RawMessage) (*int64, error) {
-	if isNull(orNull(raw)) {
+func optionalInteger(raw []byte) (*int64, error) {
+	if isNull(raw) || string(raw) == `""` {
 		return nil, nil
 	}
 	n, err := asInteger(raw)
 	return &n, err
-}
-
-// orNull makes an absent value a null, which every rule takes for "nothing".
-func orNull(raw json.RawMessage) json.RawMessage {
-	if len(raw) == 0 {
-		return json.RawMessage("null")
-	}
-	return raw
-}
-
-// customAttrs splits a user's custom attributes: those that name a user do so
-// by user_id in events and by the asked id kind in the API, so only
-// observations set them.
-func customAttrs(raw json.RawMessage, from origin) ([]FieldChange, error) {
-	items, ok, err := list(orNull(raw))
-	if !ok || err != nil {
-		return nil, err
-	}
-	plain, users := []any{}, []any{}
-	for _, item := range items {
-		var v any
-		if err := decodeNumbers(item, &v); err != nil {
-			return nil, err
-		}
-		attr, ok := cleanTree(v).(map[string]any)
-		if !ok {
-			return nil, errWrongType
-		}
-		if attr["type"] == "GENERIC_USER" {
-			users = append(users, attr)
-		} else {
-			plain = append(plain, attr)
-		}
-	}
-	changes := []FieldChange{{Name: fieldCustomAttrs, Value: encodeAttrs(plain)}}
-	if from == fromObservation {
-		changes = append(changes, FieldChange{Name: fieldGenericUsers, Value: encodeAttrs(users)})
-	}
-	return changes, nil
-}
-
-// encodeAttrs sorts by id; lists of attributes have no order of their own.
-func encodeAttrs(attrs []any) json.RawMessage {
-	if len(attrs) == 0 {
-		return nil
-	}
-	id := func(v any) string {
-		s, _ := v.(map[string]any)["id"].(string)
-		return s
-	}
-	slices.SortStableFunc(attrs, func(a, b any) int { return strings.Compare(id(a), id(b)) })
-	return encode(attrs)
 }

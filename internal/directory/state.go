@@ -3,166 +3,150 @@ package directory
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
 // State is what the records so far say about one entity.
 type State struct {
 	Key       Key
-	fields    map[string]cell
+	fields    []cell // sorted by name
 	existence existence
 }
 
 // cell is one field: its canonical value (nil where it was cleared) and the
 // record that set it.
 type cell struct {
+	name  string
 	value json.RawMessage
 	stamp Stamp
 }
 
-// existence is a cell of its own: whether the entity is there, and since when.
-type existence struct {
-	known  bool
-	reason Reason // ReasonNone while it exists
-	stamp  Stamp
-}
-
 // NewState returns the state of an entity of which nothing has been heard.
-func NewState(key Key) *State {
-	return &State{Key: key, fields: map[string]cell{}}
-}
+func NewState(key Key) *State { return &State{Key: key} }
 
 // Clone returns a copy that shares nothing that Apply could change.
 func (s *State) Clone() *State {
 	c := *s
-	c.fields = maps.Clone(s.fields)
+	c.fields = slices.Clone(s.fields)
 	return &c
 }
 
 // Known reports whether any record said that the entity exists or existed.
-func (s *State) Known() bool { return s.existence.known }
+func (s *State) Known() bool { return s.existence.known() }
 
 // Exists reports whether the entity is there.
-func (s *State) Exists() bool { return s.existence.known && s.existence.reason == ReasonNone }
+func (s *State) Exists() bool { return s.Known() && s.existence.last().reason == ReasonNone }
+
+// Since returns when the entity came (as far as it is known: when it was last
+// said to be there) or went, on Feishu's clock; long ago where nobody said when.
+func (s *State) Since() time.Time { return s.existence.since() }
 
 // Gone returns why and since when the entity is gone; the reason is empty
 // while it exists.
 func (s *State) Gone() (Reason, time.Time) {
-	if !s.existence.known || s.existence.reason == ReasonNone {
+	if !s.Known() || s.Exists() {
 		return ReasonNone, time.Time{}
 	}
-	return s.existence.reason, s.existence.stamp.Time
-}
-
-// Hint is a reason to read an entity again from Feishu.
-type Hint string
-
-// The hints.
-const (
-	HintTie         Hint = "tie"          // two values at one instant: the order is unknown
-	HintUnknown     Hint = "unknown"      // an update of an entity that nobody announced
-	HintAfterGoing  Hint = "after_going"  // something newer than its going was heard
-	HintPlacement   Hint = "placement"    // the departments changed, and the event does not say to what
-	HintIncomplete  Hint = "incomplete"   // the event lacks what only the API has
-	HintLate        Hint = "late"         // it arrived over a minute after it happened
-	HintBeforeSweep Hint = "before_sweep" // it is older than a sweep that already looked
-	HintUndecodable Hint = "undecodable"  // part of it could not be read
-)
-
-// Effect is what applying one change did.
-type Effect struct {
-	// Version is set when something changed that history keeps.
-	Version bool
-	// Row is set when the current row changed, be it only in an ornament.
-	Row bool
-	// Touched is set when anything changed, be it only a stamp.
-	Touched bool
-	// Hints are sorted.
-	Hints []Hint
+	return s.existence.last().reason, s.existence.since()
 }
 
 // Apply folds one change into the state.
 func (s *State) Apply(c Change) Effect {
-	var e Effect
-	hints := map[Hint]bool{}
-	for _, h := range c.Hints {
-		hints[h] = true
-	}
-	knownBefore := s.existence.known
+	e := Effect{Hints: slices.Clone(c.Hints)}
+	known := s.Known()
 	for _, f := range c.Fields {
-		s.put(f, Stamp{Time: c.Time, Changed: f.Changed, EventID: c.EventID}, &e, hints)
+		s.put(f, Stamp{Time: c.Time, Changed: f.Changed, EventID: c.EventID}, &e)
 	}
 	if c.Claim != ClaimNone {
-		s.exist(c, &e, hints)
+		s.exist(c, &e)
 	}
-	if c.Claim == ClaimWeak && !knownBefore {
-		hints[HintUnknown] = true
+	// A deleted department is known to nobody any more; who left still is.
+	if !known && (c.Claim == ClaimWeak || c.Claim == ClaimGone && c.Event && s.Key.Kind == KindUser) {
+		e.hint(HintUnknown)
 	}
 	// Not for an answer of ours: it has just been asked for, and asking again
 	// would say no more.
 	if (c.Event || c.Claim == ClaimGone) && s.heardAfterGoing() {
-		hints[HintAfterGoing] = true
+		e.hint(HintAfterGoing)
 	}
-	e.Hints = slices.Sorted(maps.Keys(hints))
+	e.Hints = sortHints(e.Hints)
 	return e
 }
 
 // put sets one field if the stamp is greater than the one it has.
-func (s *State) put(f FieldChange, stamp Stamp, e *Effect, hints map[Hint]bool) {
-	old, was := s.fields[f.Name]
-	same := sameValue(f.Name, old.value, f.Value)
-	if was && old.stamp.ties(stamp) && !same && old.stamp.EventID != stamp.EventID {
-		hints[HintTie] = true
-	}
-	if was && !old.stamp.Less(stamp) {
+func (s *State) put(f FieldChange, stamp Stamp, e *Effect) {
+	i, was := s.find(f.Name)
+	if !was {
+		s.fields = slices.Insert(s.fields, i, cell{name: f.Name, value: f.Value, stamp: stamp})
+		e.Touched = true
+		if f.Value != nil {
+			e.changed(f.Name, true)
+		}
 		return
 	}
+	old := &s.fields[i]
+	order := old.stamp.Compare(stamp)
+	if order == 0 {
+		return // the same record again
+	}
+	equal := bytes.Equal(old.value, f.Value)
+	same := equal || f.Name == fieldAvatar && sameAvatar(old.value, f.Value)
+	if !same && old.stamp.ties(stamp) {
+		e.hint(HintTie)
+	}
+	if order > 0 {
+		return
+	}
+	old.value, old.stamp = f.Value, stamp
 	e.Touched = true
-	s.fields[f.Name] = cell{value: f.Value, stamp: stamp}
-	switch {
-	case same && bytes.Equal(old.value, f.Value):
-	case same || ornament(f.Name):
-		e.Row = true // another URL of the same picture, a count: no version
-	default:
-		e.Row, e.Version = true, true
+	if !equal {
+		e.changed(f.Name, !same)
 	}
 }
 
-// exist sets existence if the claim's stamp is greater than the one it has.
-func (s *State) exist(c Change, e *Effect, hints map[Hint]bool) {
-	stamp := Stamp{Time: c.Time, Changed: 1, EventID: c.EventID}
+// exist adds what a change says about existence.
+func (s *State) exist(c Change, e *Effect) {
+	claim := claim{reason: c.Reason, stamp: Stamp{Time: c.Time, Changed: 1, EventID: c.EventID}}
 	if c.Claim == ClaimWeak {
 		// Counts only where nothing else was heard: time zero loses to all.
-		stamp = Stamp{Time: time.UnixMicro(0).UTC(), EventID: c.EventID}
+		claim.stamp = Stamp{Time: time.UnixMicro(0).UTC(), EventID: c.EventID}
 	}
-	old := s.existence
-	if old.known && old.stamp.ties(stamp) && old.reason != c.Reason && old.stamp.EventID != stamp.EventID {
-		hints[HintTie] = true
+	if s.existence.contradicts(claim) {
+		e.hint(HintTie)
 	}
-	if old.known && !old.stamp.Less(stamp) {
+	known := s.Known()
+	reason, at := s.Gone()
+	after, touched := s.existence.with(claim)
+	if !touched {
 		return
 	}
-	s.existence = existence{known: true, reason: c.Reason, stamp: stamp}
+	s.existence = after
 	e.Touched = true
-	if !old.known || old.reason != c.Reason || (c.Reason != ReasonNone && !old.stamp.Time.Equal(stamp.Time)) {
-		e.Row, e.Version = true, true
+	if newReason, newAt := s.Gone(); !known || reason != newReason || !at.Equal(newAt) {
+		e.version()
 	}
 }
 
 // heardAfterGoing reports whether a gone entity has a field that is newer than
 // its going: people are resurrected, and we do not know by which event.
 func (s *State) heardAfterGoing() bool {
-	if reason, at := s.Gone(); reason != ReasonNone {
-		for name, f := range s.fields {
-			if !ornament(name) && f.stamp.Time.After(at) {
-				return true
-			}
-		}
+	if !s.Known() || s.Exists() {
+		return false
 	}
-	return false
+	gone := s.existence.last().stamp.Time
+	return slices.ContainsFunc(s.fields, func(c cell) bool { return !ornament(c.name) && c.stamp.Time.After(gone) })
+}
+
+func (s *State) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(s.fields, name, func(c cell, name string) int { return strings.Compare(c.name, name) })
 }
 
 // value returns a field's canonical value, nil where it is not set.
-func (s *State) value(name string) json.RawMessage { return s.fields[name].value }
+func (s *State) value(name string) json.RawMessage {
+	if i, was := s.find(name); was {
+		return s.fields[i].value
+	}
+	return nil
+}

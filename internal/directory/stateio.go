@@ -1,90 +1,181 @@
 package directory
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
+	"strconv"
 	"time"
 )
 
-// storedState is a state's stored form. Stamps repeat: most fields were set by
-// one record, so each stamp is written once and fields point at it.
-type storedState struct {
-	Stamps    []storedStamp         `json:"s"`
-	Fields    map[string]storedCell `json:"f"`
-	Existence *storedExistence      `json:"e,omitempty"`
-}
-
-type storedStamp struct {
-	Micros  int64  `json:"t"`
-	Changed int    `json:"c,omitempty"`
-	EventID string `json:"i"`
-}
-
-type storedCell struct {
-	Stamp int             `json:"s"`
-	Value json.RawMessage `json:"v,omitempty"` // absent where cleared
-}
-
-type storedExistence struct {
-	Stamp  int    `json:"s"`
-	Reason Reason `json:"r,omitempty"`
-}
+// A state's stored form. Stamps repeat, since most fields were set by one
+// record, so each is written once and everything points at it:
+//
+//	{"s":[{"t":micros,"c":1,"i":"event id"} ...],     stamps; c is left out where 0
+//	 "f":{"name":{"s":0,"v":"value"} ...},            fields; v is left out where cleared
+//	 "e":[{"s":0,"r":"RESIGNED"} ...]}                existence; r is left out where it exists
+//
+// It is written and read by hand: a projector does that for every entity of
+// every page.
 
 // MarshalJSON gives the same bytes for the same state.
 func (s *State) MarshalJSON() ([]byte, error) {
-	stored := storedState{Fields: make(map[string]storedCell, len(s.fields))}
-	index := map[Stamp]int{}
-	point := func(stamp Stamp) int {
-		i, ok := index[stamp]
-		if !ok {
-			i = len(stored.Stamps)
-			index[stamp] = i
-			stored.Stamps = append(stored.Stamps, storedStamp{Micros: stamp.Time.UnixMicro(), Changed: stamp.Changed, EventID: stamp.EventID})
+	var stamps []Stamp
+	index := make(map[Stamp]int, 4)
+	point := func(b []byte, stamp Stamp) []byte {
+		i, known := index[stamp]
+		if !known {
+			i = len(stamps)
+			index[stamp], stamps = i, append(stamps, stamp)
 		}
-		return i
+		return strconv.AppendInt(append(b, `{"s":`...), int64(i), 10)
 	}
-	if s.existence.known {
-		stored.Existence = &storedExistence{Stamp: point(s.existence.stamp), Reason: s.existence.reason}
+	b := append(make([]byte, 0, 4096), `{"f":{`...)
+	for i, c := range s.fields {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = point(append(appendQuoted(b, c.name), ':'), c.stamp)
+		if c.value != nil {
+			b = append(append(b, `,"v":`...), c.value...)
+		}
+		b = append(b, '}')
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.fields)) {
-		f := s.fields[name]
-		stored.Fields[name] = storedCell{Stamp: point(f.stamp), Value: f.value}
+	b = append(b, `},"e":[`...)
+	for i, c := range s.existence {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = point(b, c.stamp)
+		if c.reason != ReasonNone {
+			b = appendQuoted(append(b, `,"r":`...), string(c.reason))
+		}
+		b = append(b, '}')
 	}
-	return json.Marshal(stored)
+	b = append(b, `],"s":[`...)
+	for i, stamp := range stamps {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendStamp(b, stamp)
+	}
+	return append(b, `]}`...), nil
+}
+
+func appendStamp(b []byte, s Stamp) []byte {
+	b = strconv.AppendInt(append(b, `{"t":`...), s.Time.UnixMicro(), 10)
+	if s.Changed != 0 {
+		b = strconv.AppendInt(append(b, `,"c":`...), int64(s.Changed), 10)
+	}
+	return append(appendQuoted(append(b, `,"i":`...), s.EventID), '}')
 }
 
 // UnmarshalState reads what MarshalJSON wrote.
 func UnmarshalState(key Key, raw []byte) (*State, error) {
-	var stored storedState
-	if err := json.Unmarshal(raw, &stored); err != nil {
-		return nil, fmt.Errorf("decode the state of a %s: %w", key.Kind, err)
-	}
-	stamps := make([]Stamp, len(stored.Stamps))
-	for i, t := range stored.Stamps {
-		stamps[i] = Stamp{Time: time.UnixMicro(t.Micros).UTC(), Changed: t.Changed, EventID: t.EventID}
-	}
-	at := func(i int) (Stamp, error) {
-		if i < 0 || i >= len(stamps) {
-			return Stamp{}, fmt.Errorf("decode the state of a %s: stamp %d of %d", key.Kind, i, len(stamps))
-		}
-		return stamps[i], nil
-	}
-	s := &State{Key: key, fields: make(map[string]cell, len(stored.Fields))}
-	for name, f := range stored.Fields {
-		stamp, err := at(f.Stamp)
-		if err != nil {
-			return nil, err
-		}
-		s.fields[name] = cell{value: f.Value, stamp: stamp}
-	}
-	if e := stored.Existence; e != nil {
-		stamp, err := at(e.Stamp)
-		if err != nil {
-			return nil, err
-		}
-		s.existence = existence{known: true, reason: e.Reason, stamp: stamp}
+	s := &State{Key: key}
+	if err := s.read(raw); err != nil {
+		return nil, fmt.Errorf("read the state of a %s: %w", key.Kind, err)
 	}
 	return s, nil
+}
+
+func (s *State) read(raw []byte) error {
+	o, err := payload(Record{Payload: raw})
+	if err != nil {
+		return err
+	}
+	stamps, err := readStamps(o.get("s"))
+	if err != nil {
+		return fmt.Errorf("stamps: %w", err)
+	}
+	fields, err := readObject(o.get("f"), fieldsOf(s.Key.Kind))
+	if err != nil {
+		return fmt.Errorf("fields: %w", err)
+	}
+	text := make([]byte, 0, len(raw)) // the values' memory, in one piece
+	s.fields = make([]cell, 0, len(fields)+4)
+	for _, f := range fields {
+		c := cell{name: f.name}
+		stored, err := readObject(f.value, nil)
+		if err == nil {
+			c.stamp, err = stampAt(stamps, stored)
+		}
+		if err != nil {
+			return fmt.Errorf("fields: %w", err)
+		}
+		if value := stored.get("v"); value != nil {
+			start := len(text)
+			text = append(text, value...)
+			c.value = text[start:len(text):len(text)]
+		}
+		s.fields = append(s.fields, c)
+	}
+	if s.existence, err = readExistence(o.get("e"), stamps); err != nil {
+		return fmt.Errorf("existence: %w", err)
+	}
+	return nil
+}
+
+func readStamps(raw []byte) (stamps []Stamp, err error) {
+	list, err := asList(raw)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range list {
+		o, err := readObject(item, nil)
+		if err != nil {
+			return nil, err
+		}
+		micros, err := asInteger(o.get("t"))
+		if err != nil {
+			return nil, err
+		}
+		id, err := asText(o.get("i"))
+		if err != nil {
+			return nil, err
+		}
+		stamp := Stamp{Time: time.UnixMicro(micros).UTC(), EventID: id}
+		if string(o.get("c")) == "1" {
+			stamp.Changed = 1
+		}
+		stamps = append(stamps, stamp)
+	}
+	return stamps, nil
+}
+
+func readExistence(raw []byte, stamps []Stamp) (e existence, err error) {
+	list, err := asList(raw)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range list {
+		o, err := readObject(item, nil)
+		if err != nil {
+			return nil, err
+		}
+		c := claim{}
+		if c.stamp, err = stampAt(stamps, o); err != nil {
+			return nil, err
+		}
+		if o.says("r") {
+			reason, err := asText(o.get("r"))
+			if err != nil {
+				return nil, err
+			}
+			c.reason = Reason(reason)
+		}
+		e = append(e, c)
+	}
+	return e, nil
+}
+
+// stampAt returns the stamp that a stored cell or claim points at.
+func stampAt(stamps []Stamp, o object) (Stamp, error) {
+	i, err := asInteger(o.get("s"))
+	switch {
+	case err != nil:
+		return Stamp{}, err
+	case i < 0 || i >= int64(len(stamps)):
+		return Stamp{}, fmt.Errorf("stamp %d of %d", i, len(stamps))
+	default:
+		return stamps[i], nil
+	}
 }

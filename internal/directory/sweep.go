@@ -3,6 +3,7 @@ package directory
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -64,23 +65,33 @@ func decodeSweep(r Record) Decoded {
 	}
 	var s SweepCompleted
 	if err := json.Unmarshal(r.Payload, &s); err != nil {
-		return parkWhole(r, KindSweep, "the payload is not a sweep's end: "+shape(err))
+		return parkWhole(r, KindSweep, "the payload is no sweep's end")
 	}
 	mark.StartedAt, mark.CompletedAt = instant(s.StartedAt), instant(r.OccurredAt)
 	d := Decoded{Sweep: &mark}
 	for _, c := range s.MemberCounts {
-		change := Change{
-			Key:     Key{TenantKey: r.TenantKey, Kind: KindDepartment, ID: c.OpenDepartmentID},
-			Time:    instant(c.At).Add(-DefaultSkewMargin),
-			EventID: r.EventID,
+		if !isKey(c.OpenDepartmentID) {
+			d.Problems = parkWhole(r, KindSweep, "a member count of no department").Problems
+			continue
 		}
-		if c.MemberCount != nil {
-			change.Fields = append(change.Fields, FieldChange{Name: fieldMembers, Value: encode(*c.MemberCount), Changed: 1})
-		}
-		if c.PrimaryMemberCount != nil {
-			change.Fields = append(change.Fields, FieldChange{Name: fieldPrimary, Value: encode(*c.PrimaryMemberCount), Changed: 1})
-		}
-		d.Changes = append(d.Changes, change)
+		d.Changes = append(d.Changes, c.change(r))
 	}
 	return d
+}
+
+// change says nothing about existence, and is older than whatever the walk
+// found beside the counts.
+func (c MemberCount) change(r Record) Change {
+	change := Change{
+		Key:     Key{TenantKey: r.TenantKey, Kind: KindDepartment, ID: c.OpenDepartmentID},
+		Time:    instant(c.At).Add(-DefaultSkewMargin),
+		EventID: r.EventID,
+	}
+	if c.MemberCount != nil {
+		change.Fields = append(change.Fields, FieldChange{Name: fieldMembers, Value: strconv.AppendInt(nil, *c.MemberCount, 10), Changed: 1})
+	}
+	if c.PrimaryMemberCount != nil {
+		change.Fields = append(change.Fields, FieldChange{Name: fieldPrimary, Value: strconv.AppendInt(nil, *c.PrimaryMemberCount, 10), Changed: 1})
+	}
+	return change
 }

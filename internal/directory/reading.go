@@ -1,0 +1,198 @@
+package directory
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// This file reads canonical values. They were written by the rule of their
+// field and have its type, so nothing here can go wrong.
+
+// goneFlag is the flag that says "gone", unless the entity is there: a status
+// that may not be read does not reset it when somebody comes back.
+func (s *State) goneFlag() json.RawMessage {
+	field, _ := goneFlag(s.Key.Kind)
+	value := s.value(field)
+	if string(value) == "true" && s.Exists() {
+		return nil
+	}
+	return value
+}
+
+func (s *State) life() Life {
+	l := Life{Attributes: s.attributes()}
+	if reason, at := s.Gone(); reason != ReasonNone {
+		l.RemovedAt, l.RemovedReason = &at, reason
+	}
+	return l
+}
+
+func (s *State) text(field string) *string {
+	raw := s.value(field)
+	if raw == nil {
+		return nil
+	}
+	t := unquote(raw)
+	return &t
+}
+
+func (s *State) boolean(field string) *bool { return asFlag(s.value(field)) }
+
+func asFlag(raw json.RawMessage) *bool {
+	if raw == nil {
+		return nil
+	}
+	is := string(raw) == "true"
+	return &is
+}
+
+func (s *State) integer(field string) *int64 {
+	raw := s.value(field)
+	if raw == nil {
+		return nil
+	}
+	n, err := asInteger(raw)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+func (s *State) texts(field string) (list []string) {
+	if raw := s.value(field); raw != nil {
+		for item := range items(raw) {
+			list = append(list, unquote(item))
+		}
+	}
+	return list
+}
+
+func (s *State) integers(field string) (list []int64) {
+	if raw := s.value(field); raw != nil {
+		for item := range items(raw) {
+			if n, err := asInteger(item); err == nil {
+				list = append(list, n)
+			}
+		}
+	}
+	return list
+}
+
+func (s *State) placements() (list []Placement) {
+	if raw := s.value(fieldPlacement); raw != nil {
+		for item := range items(raw) {
+			if p, err := onePlacement(item); err == nil {
+				list = append(list, p)
+			}
+		}
+	}
+	return list
+}
+
+func (s *State) leaders() (list []Leader) {
+	if raw := s.value("leaders"); raw != nil {
+		for item := range items(raw) {
+			if l, _, err := oneLeader(item); err == nil {
+				list = append(list, l)
+			}
+		}
+	}
+	return list
+}
+
+// customAttrs joins what splitAttrs took apart.
+func (s *State) customAttrs() json.RawMessage {
+	plain, generic := s.value(fieldCustomAttrs), s.value(fieldGenericUsers)
+	switch {
+	case generic == nil:
+		return plain
+	case plain == nil:
+		return generic
+	}
+	var all []attr
+	for _, list := range []json.RawMessage{plain, generic} {
+		for item := range items(list) {
+			o, err := readObject(item, nil)
+			if err != nil {
+				continue
+			}
+			all = append(all, attr{id: string(o.get("id")), value: item})
+		}
+	}
+	return joinAttrs(all)
+}
+
+// attributes puts the fields together in Feishu's form, without the ornaments.
+func (s *State) attributes() json.RawMessage {
+	b := append(make([]byte, 0, 2048), '{')
+	var status []byte // flags follow each other
+	attrs := false
+	for _, c := range s.fields {
+		isFlag := strings.HasPrefix(c.name, fieldStatus+".")
+		if !isFlag && status != nil {
+			b, status = appendStatus(b, status), nil
+		}
+		switch {
+		case c.value == nil || ornament(c.name):
+		case isFlag:
+			status = s.appendFlag(status, c)
+		case c.name == fieldCustomAttrs, c.name == fieldGenericUsers:
+			if !attrs {
+				b = append(appendName(b, fieldCustomAttrs), s.customAttrs()...)
+			}
+			attrs = true
+		case c.name == fieldPlacement:
+			b = appendPlacement(b, s.placements(), c.value)
+		default:
+			b = append(appendName(b, c.name), c.value...)
+		}
+	}
+	return append(appendStatus(b, status), '}')
+}
+
+// appendName begins a member.
+func appendName(b []byte, name string) []byte {
+	if len(b) > 1 {
+		b = append(b, ',')
+	}
+	return append(appendQuoted(b, name), ':')
+}
+
+func (s *State) appendFlag(status []byte, c cell) []byte {
+	value := c.value
+	if field, _ := goneFlag(s.Key.Kind); c.name == field {
+		if value = s.goneFlag(); value == nil {
+			return status
+		}
+	}
+	if len(status) == 0 {
+		status = append(status, '{')
+	}
+	return append(appendName(status, strings.TrimPrefix(c.name, fieldStatus+".")), value...)
+}
+
+func appendStatus(b, status []byte) []byte {
+	if len(status) == 0 {
+		return b
+	}
+	return append(append(appendName(b, fieldStatus), status...), '}')
+}
+
+// appendPlacement writes department_ids, and orders where something is known
+// of each.
+func appendPlacement(b []byte, placements []Placement, orders []byte) []byte {
+	b = append(appendName(b, fieldDeptIDs), '[')
+	known := true
+	for i, p := range placements {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendQuoted(b, p.DepartmentID)
+		known = known && (p.DepartmentOrder != nil || p.UserOrder != nil)
+	}
+	b = append(b, ']')
+	if known {
+		b = append(appendName(b, fieldOrders), orders...)
+	}
+	return b
+}
