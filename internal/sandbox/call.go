@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -17,6 +18,7 @@ type call struct {
 	logID    string
 	params   map[string]string // of the path, unescaped
 	query    url.Values
+	body     []byte
 	view     view
 
 	// buf gathers the value of "data", or the whole body where flat is set.
@@ -33,6 +35,9 @@ type answer struct {
 	body        []byte
 }
 
+// maxBody bounds what a request may send.
+const maxBody = 1 << 20
+
 const jsonType = "application/json; charset=utf-8"
 
 // head is how every success begins: data is the value that a handler appends.
@@ -41,6 +46,12 @@ const head = `{"code":0,"data":`
 // answer takes the call through the gateway and the method.
 func (c *call) answer() answer {
 	c.buf = append(c.buf[:0], head...)
+	// Read before anything is locked: the caller decides how long this takes.
+	body, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody))
+	if err != nil {
+		return c.refusal(refuse(codeBadRequest))
+	}
+	c.body = body
 	if err := c.run(); err != nil {
 		return c.refusal(err)
 	}
@@ -99,8 +110,7 @@ func (c *call) refusal(err error) answer {
 	case errors.As(err, &limited):
 		refused = limited.refusal()
 	case !errors.As(err, &refused):
-		c.server.log.Error("sandbox handler failed", "endpoint", c.endpoint.name, "error", err)
-		refused = refuse(codeInternal)
+		refused = refuseWith(codeInternal, "Internal Error: "+err.Error()) // a mistake of ours: say it where it is seen
 	}
 	a := answer{status: refused.Status, code: refused.Code, contentType: jsonType}
 	if limited != nil {

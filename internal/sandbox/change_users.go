@@ -151,9 +151,16 @@ func sameSet(a, b []string) bool {
 func (o *organisation) eraseUser(u *User) {
 	o.unlink(u)
 	o.forget(u)
+	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }
+	for _, other := range o.users {
+		if slices.ContainsFunc(other.CustomAttrs, names) {
+			other.CustomAttrs = slices.DeleteFunc(slices.Clone(other.CustomAttrs), names)
+		}
+	}
 }
 
-// forget clears every reference to a person who is gone.
+// forget clears every reference to a person who is gone, but for attributes
+// of others that name them.
 func (o *organisation) forget(gone *User) {
 	id := gone.OpenID
 	is := func(other string) bool { return other == id }

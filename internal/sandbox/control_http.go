@@ -12,13 +12,14 @@ import (
 // controls routes the control API, which the package comment describes.
 func (s *Server) controls() http.Handler {
 	mux := http.NewServeMux()
+	var patterns []string
 	on := func(pattern string, h func(r *http.Request) (any, error)) {
+		patterns = append(patterns, pattern)
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			v, err := h(r)
 			answerControl(w, v, err)
 		})
 	}
-	on("GET /", s.overview)
 	on("GET /truth", func(*http.Request) (any, error) { return s.Truth(), nil })
 	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })
@@ -51,6 +52,7 @@ func (s *Server) controls() http.Handler {
 	on("POST /permissions/grant", s.postGrant)
 	on("POST /tokens/expire", func(*http.Request) (any, error) { s.ExpireTokens(); return nil, nil })
 	on("PATCH /settings", s.patchSettings)
+	on("GET /", func(r *http.Request) (any, error) { return s.overview(r.URL.Path, patterns) })
 	return mux
 }
 
@@ -106,9 +108,10 @@ func merge(raw []byte, v any) error {
 	return nil
 }
 
-func (s *Server) overview(r *http.Request) (any, error) {
-	if r.URL.Path != "/" {
-		return nil, errUnknown("control", r.URL.Path)
+// overview says what is here. It also gets the calls that no control answers.
+func (s *Server) overview(path string, controls []string) (any, error) {
+	if path != "/" {
+		return nil, errUnknown("control", path)
 	}
 	var names []string
 	for _, e := range s.endpoints {
@@ -117,7 +120,7 @@ func (s *Server) overview(r *http.Request) (any, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return map[string]any{
-		"url": s.url, "app_id": s.cfg.AppID, "tenant_key": s.cfg.TenantKey, "endpoints": names,
+		"url": s.url, "app_id": s.cfg.AppID, "tenant_key": s.cfg.TenantKey, "endpoints": names, "controls": controls,
 		"users": len(s.org.users), "departments": len(s.org.departments) - 1,
 		"settings": map[string]any{"rate_limits": s.rateLimits, "big_department": s.bigDepartment},
 	}, nil

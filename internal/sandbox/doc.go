@@ -3,6 +3,79 @@
 // It owns a company that it makes up from a seed, and answers the contact API
 // for it over HTTP as Feishu documents it: tokens, permissions, rate limits,
 // id kinds, paging, codes. Clients and official SDKs work against it by their
-// base URL alone. A second port holds the controls: they change the company,
-// make calls fail, and tell what was asked and what is true.
+// base URL alone. It imports nothing of the mirror, so that the two cannot
+// share a misunderstanding. All state is in memory.
+//
+// Answered so far, below /open-apis:
+//
+//	POST /auth/v3/tenant_access_token/internal
+//	POST /auth/v3/app_access_token/internal
+//	GET  /tenant/v2/tenant/query
+//	GET  /contact/v3/scopes
+//	GET  /contact/v3/departments/:department_id
+//	GET  /contact/v3/departments/:department_id/children
+//	GET  /contact/v3/departments/parent
+//	GET  /contact/v3/departments/batch
+//	GET  /contact/v3/users/:user_id
+//	GET  /contact/v3/users/find_by_department
+//	GET  /contact/v3/users/batch
+//	POST /contact/v3/users/batch_get_id
+//
+// These lines are also the names by which stats, faults and permissions know
+// an endpoint, with one space after the verb. Everything else is 404 in plain
+// text.
+//
+// # Choices where Feishu says nothing
+//
+// Departments are listed by order and then open_department_id, also in a
+// recursive listing; people by user_order from the greatest, then open_id. Page
+// tokens are not snapshots: they hold the last entry's place, and are bound to
+// the endpoint and to every parameter but page_size. People who resigned are
+// never listed, and keep ids, name and status where they are asked for.
+// primary_member_count counts the whole branch, as member_count does. Unset
+// strings are "", but leader_user_id, email, enterprise_email, nickname, geo
+// and the job ids are absent, and so are empty lists other than unit_ids. Calls
+// over the rate do not count against it. The app may see everybody.
+//
+// It does not serve writes, events, user tokens, groups, units, or a narrowed
+// scope.
+//
+// # Controls
+//
+// The methods of [Server] and the control API, on a port of its own, do the
+// same. Bodies are JSON; a success is 200 with the entity or {}, a refusal
+// {"error": …} with 404 for what does not exist, or with Feishu's status, code
+// and msg. Ids are open_id and open_department_id.
+//
+//	GET    /                        addresses, app, endpoints, controls, settings
+//	GET    /truth                   the whole company: [Truth]
+//	GET    /stats                   what each endpoint has seen: [EndpointStats]
+//	DELETE /stats                   start counting anew
+//
+//	GET    /users/{id}
+//	POST   /users                   {"name":"王伟","department_ids":["od-…"]}; see [Server.AddUser]
+//	PATCH  /users/{id}              {"job_title":"架构师","leader_user_id":"ou_…"}: fields of [User]
+//	DELETE /users/{id}              resign; ?erase=true leaves no trace
+//	GET    /departments/{id}
+//	POST   /departments             {"name":"研发部","parent_department_id":"0"}
+//	PATCH  /departments/{id}        {"parent_department_id":"od-…"}: fields of [Department]
+//	DELETE /departments/{id}        43011 and 43012 where it is not empty
+//
+//	GET    /faults                  those that are not used up
+//	POST   /faults                  {"endpoint":"GET /contact/v3/users/batch","count":2,"status":502}: [Fault]
+//	                                {"endpoint":"…","status":429,"code":99991400,
+//	                                 "headers":{"x-ogw-ratelimit-limit":"50","x-ogw-ratelimit-reset":"1"}}
+//	                                {"count":-1,"delay_ms":200}, {"cut":true}, {"content_type":"text/html"},
+//	                                {"expire_tokens":true}, {"refuse_page_token":true}
+//	DELETE /faults
+//
+//	GET    /hidden
+//	PUT    /hidden/{kind}/{field}   leave a field out of every user, department or tenant
+//	DELETE /hidden/{kind}/{field}
+//	PUT    /overrides/{kind}/{id}/{field}   the body, any JSON, instead of the field's value; "-" is the tenant's id
+//	DELETE /overrides
+//	POST   /permissions/revoke      {"endpoint":"GET /contact/v3/scopes"}: 99991672 from now on
+//	POST   /permissions/grant       the same body
+//	POST   /tokens/expire
+//	PATCH  /settings                {"rate_limits":false,"big_department":500}
 package sandbox

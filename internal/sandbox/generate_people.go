@@ -14,7 +14,7 @@ const joinSpan = 15 * 365 // days
 
 // makePeople makes n people. The first is the chief, who sits in the root.
 func (g *generator) makePeople(n int) {
-	seats := g.choices(n)
+	seats := g.choices()
 	rootUsers := max(1, n/500)
 	accounts := map[string]int{}
 	g.users = make([]*User, 0, n)
@@ -49,7 +49,7 @@ func (g *generator) crowdSize(n int) int {
 
 // choices lists the departments that people are drawn into, the more popular
 // ones several times. One in twenty stays empty.
-func (g *generator) choices(n int) []*node {
+func (g *generator) choices() []*node {
 	var seats []*node
 	for _, d := range g.nodes[1:] {
 		if g.crowd == nil && len(d.children) == 0 {

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
-	lark "github.com/larksuite/oapi-sdk-go/v3"
 	larkcore "github.com/larksuite/oapi-sdk-go/v3/core"
 	larkcontact "github.com/larksuite/oapi-sdk-go/v3/service/contact/v3"
 
@@ -52,10 +52,16 @@ func start(t testing.TB, cfg sandbox.Config) *kit {
 	return k
 }
 
-// sdk is a client of the official SDK.
+// sdk is the official SDK's contact service, wired as its root client does it.
 func (k *kit) sdk() *larkcontact.V3 {
-	quiet := lark.WithLogLevel(larkcore.LogLevelError)
-	return lark.NewClient(k.AppID(), k.AppSecret(), lark.WithOpenBaseUrl(k.URL()), lark.WithHttpClient(k.client), quiet).Contact.V3
+	cfg := &larkcore.Config{
+		BaseUrl: k.URL(), AppId: k.AppID(), AppSecret: k.AppSecret(), AppType: larkcore.AppTypeSelfBuilt,
+		EnableTokenCache: true, HttpClient: k.client, LogLevel: larkcore.LogLevelError,
+	}
+	larkcore.NewLogger(cfg)
+	larkcore.NewCache(cfg)
+	larkcore.NewSerialization(cfg)
+	return larkcontact.New(cfg)
 }
 
 // reply is an answer of the contact service.
@@ -129,6 +135,9 @@ func encode(params []string) string {
 	}
 	q := url.Values{}
 	for i := 0; i < len(params); i += 2 {
+		if params[i] == "page_token" {
+			q.Del("page_token") // the last one counts
+		}
 		q.Add(params[i], params[i+1])
 	}
 	return "?" + q.Encode()
@@ -207,7 +216,7 @@ func (r reply) wantCode(t testing.TB, status, code int) {
 }
 
 // pick is the first entity, by id, that meets a condition.
-func pick[T any](t testing.TB, all map[string]T, meets func(T) bool) T {
+func pick[T any](t testing.TB, all map[string]T, meets func(T) bool) (found T) {
 	t.Helper()
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		if meets(all[id]) {
@@ -215,8 +224,20 @@ func pick[T any](t testing.TB, all map[string]T, meets func(T) bool) T {
 		}
 	}
 	t.Fatal("nothing in the company meets the condition")
-	panic("unreachable")
+	return found
 }
+
+// clock is a time that only the test moves.
+type clock struct{ nanos atomic.Int64 }
+
+func newClock() *clock {
+	c := &clock{}
+	c.nanos.Store(time.Date(2025, time.May, 6, 7, 8, 9, 0, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time      { return time.Unix(0, c.nanos.Load()).UTC() }
+func (c *clock) add(d time.Duration) { c.nanos.Add(int64(d)) }
 
 func ids(items []object, key string) []string {
 	var out []string
@@ -225,4 +246,20 @@ func ids(items []object, key string) []string {
 		out = append(out, id)
 	}
 	return out
+}
+
+// crowdOf is the department with the most people directly in it.
+func crowdOf(truth sandbox.Truth) (id string, members int) {
+	direct := map[string]int{}
+	for _, u := range truth.Users {
+		for _, d := range u.DepartmentIDs {
+			direct[d]++
+		}
+	}
+	for d, n := range direct {
+		if n > members || n == members && d < id {
+			id, members = d, n
+		}
+	}
+	return id, members
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"net/url"
 	"strconv"
 )
 
@@ -124,17 +125,34 @@ func (v *view) appendOrders(buf []byte, orders []Order) []byte {
 	return append(buf, ']')
 }
 
+// A picture is at avatarURL, its key, avatarSize and a size.
+const (
+	avatarURL  = "https://s1-imfile.feishucdn.com/static-resource/v1/"
+	avatarSize = "~?image_size="
+)
+
 func appendAvatar(buf []byte, key string) []byte {
-	o := begin(buf, nil, nil)
 	if key == "" {
 		key = "default-avatar"
 	}
-	url := "https://s1-imfile.feishucdn.com/static-resource/v1/" + key + "~?image_size="
-	o.str("avatar_240", url+"240x240")
-	o.str("avatar_640", url+"640x640")
-	o.str("avatar_72", url+"72x72")
-	o.str("avatar_origin", url+"noop")
-	return o.end()
+	if !plain(key) {
+		key = url.PathEscape(key)
+	}
+	buf = append(buf, '{')
+	for i, size := range [...][2]string{
+		{`"avatar_240":"`, "240x240"}, {`"avatar_640":"`, "640x640"}, {`"avatar_72":"`, "72x72"}, {`"avatar_origin":"`, "noop"},
+	} {
+		if i > 0 {
+			buf = append(buf, ',')
+		}
+		buf = append(buf, size[0]...)
+		buf = append(buf, avatarURL...)
+		buf = append(buf, key...)
+		buf = append(buf, avatarSize...)
+		buf = append(buf, size[1]...)
+		buf = append(buf, '"')
+	}
+	return append(buf, '}')
 }
 
 func (v *view) appendAttrs(buf []byte, attrs []CustomAttr) []byte {

@@ -4,13 +4,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// buffers hold the answers while they are made.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 64<<10); return &b }}
 
 // serveAPI answers one request to the contact service.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
@@ -31,8 +27,11 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	e.meter.arrive(now)
 
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+	buf, ok := s.buffers.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	defer s.buffers.Put(buf)
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		query = url.Values{}

@@ -79,6 +79,7 @@ type Server struct {
 	pager     pager
 	faults    faults
 	logIDs    logIDs
+	buffers   sync.Pool // of *[]byte, in which answers are made
 
 	mu            sync.RWMutex // guards what follows
 	org           *organisation
@@ -110,8 +111,9 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
 	s.stop = context.AfterFunc(ctx, s.shutdown)
-	s.log.Info("sandbox is serving", "url", s.url, "control_url", s.ctlURL,
-		"people", cfg.People, "departments", cfg.Departments)
+	s.log.LogAttrs(ctx, slog.LevelInfo, "sandbox is serving",
+		slog.String("url", s.url), slog.String("control_url", s.ctlURL),
+		slog.Int("people", cfg.People), slog.Int("departments", cfg.Departments))
 	return s, nil
 }
 
@@ -163,7 +165,7 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) *htt
 	}
 	s.serving.Go(func() {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			s.log.Error("sandbox listener ended", "error", err)
+			s.log.LogAttrs(ctx, slog.LevelError, "sandbox listener ended", slog.Any("error", err))
 		}
 	})
 	return server

@@ -3,19 +3,13 @@ package sandbox
 import (
 	"crypto/rand"
 	"encoding/json"
-	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-const (
-	// reuseAbove is how much life a token needs to be handed out again.
-	reuseAbove = 30 * time.Minute
-	// maxBody bounds what a request may send.
-	maxBody = 1 << 20
-)
+// reuseAbove is how much life a token needs to be handed out again.
+const reuseAbove = 30 * time.Minute
 
 // tokens are the tenant access tokens in circulation. A token is good until it
 // expires, also when a younger one has been handed out since.
@@ -80,11 +74,7 @@ func (c *call) credentials() error {
 		AppID     string `json:"app_id"`
 		AppSecret string `json:"app_secret"`
 	}
-	raw, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody))
-	if err != nil {
-		return refuse(codeTokenParam)
-	}
-	if err := json.Unmarshal(raw, &body); err != nil || body.AppID == "" || body.AppSecret == "" {
+	if err := json.Unmarshal(c.body, &body); err != nil || body.AppID == "" || body.AppSecret == "" {
 		return refuse(codeTokenParam)
 	}
 	switch {
@@ -96,30 +86,28 @@ func (c *call) credentials() error {
 	return nil
 }
 
-// tenantToken serves auth/v3/tenant_access_token/internal. The answer is flat:
-// it has no data.
-func tenantToken(c *call) error {
-	if err := c.credentials(); err != nil {
-		return err
-	}
-	token, left := c.server.tokens.issue(c.now)
-	c.flat = true
-	c.buf = append(c.buf[:0], `{"code":0,"expire":`...)
-	c.buf = strconv.AppendInt(c.buf, int64(left/time.Second), 10)
-	c.buf = append(c.buf, `,"msg":"ok","tenant_access_token":"`+token+`"}`...)
-	return nil
-}
+// tenantToken serves auth/v3/tenant_access_token/internal.
+func tenantToken(c *call) error { return c.issueToken(false) }
 
 // appToken serves auth/v3/app_access_token/internal. A self-built app's two
 // tokens are one.
-func appToken(c *call) error {
+func appToken(c *call) error { return c.issueToken(true) }
+
+// issueToken answers with a token. The answer is flat: it has no data.
+func (c *call) issueToken(app bool) error {
 	if err := c.credentials(); err != nil {
 		return err
 	}
 	token, left := c.server.tokens.issue(c.now)
 	c.flat = true
-	c.buf = append(c.buf[:0], `{"app_access_token":"`+token+`","code":0,"expire":`...)
-	c.buf = strconv.AppendInt(c.buf, int64(left/time.Second), 10)
-	c.buf = append(c.buf, `,"msg":"ok","tenant_access_token":"`+token+`"}`...)
+	o := begin(c.buf[:0], nil, nil)
+	if app {
+		o.str("app_access_token", token)
+	}
+	o.int("code", 0)
+	o.int("expire", int64(left/time.Second))
+	o.str("msg", "ok")
+	o.str("tenant_access_token", token)
+	c.buf = o.end()
 	return nil
 }

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"io"
 	"slices"
 	"strings"
 )
@@ -96,8 +95,7 @@ func batchUserIDs(c *call) error {
 		Mobiles         []string `json:"mobiles"`
 		IncludeResigned bool     `json:"include_resigned"`
 	}
-	raw, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody))
-	if err != nil || json.Unmarshal(raw, &body) != nil {
+	if json.Unmarshal(c.body, &body) != nil {
 		return refuse(codeBadRequest)
 	}
 	if len(body.Emails) > maxBatch {
