@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -99,4 +100,16 @@ func interruptible(parent context.Context) (context.Context, func()) {
 		watching.Wait()
 		cancel(nil)
 	}
+}
+
+// Version is the version that the linker wrote, or else the one that the go
+// command knows (go install module@version).
+func Version(linked string) string {
+	if linked != "" {
+		return linked
+	}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "unknown"
 }

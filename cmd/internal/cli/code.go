@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/postgres"
 )
@@ -76,8 +78,12 @@ var meanings = []struct {
 	code    Code
 }{
 	{is(postgres.ErrURL), Misused},
+	{is(eventlog.ErrForeignApp), Misused},
+	{is(crawl.ErrBusy), Misused},
 	{is(feishu.ErrCredentials), Denied},
 	{is(feishu.ErrPermission), Denied},
+	{is(crawl.ErrScoped), Denied},
+	{is(crawl.ErrNoTenant), Misused}, // where it is not for want of a permission
 	{isFeishu, Upstream},
 	{is(postgres.ErrSchemaTooOld), Unstored},
 	{is(postgres.ErrSchemaTooNew), Unstored},
@@ -151,4 +157,14 @@ func Markdown() string {
 		fmt.Fprintf(&b, "| %d | %s |\n", c.Code, c.Meaning)
 	}
 	return b.String()
+}
+
+// Help is the same for --help.
+func Help() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n")
+	for _, c := range Codes() {
+		fmt.Fprintf(&b, "  %3d  %s\n", c.Code, c.Meaning)
+	}
+	return strings.TrimRight(b.String(), "\n")
 }

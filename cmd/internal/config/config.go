@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/query"
 )
 
 // Config is what the settings say, checked. Fields have the names of their settings.
@@ -23,13 +26,14 @@ type Config struct {
 	FeishuAppID        string
 	FeishuAppSecret    string
 	FeishuTenantKey    string // empty: to be asked
-	FeishuRate         string
+	FeishuRate         string // as it was written
+	FeishuRates        crawl.Rates
 	FeishuMonthlyCalls int64 // 0: no limit of ours
 
 	HTTPListen    string
 	GRPCListen    string
 	MetricsListen string
-	APIClients    string
+	APIClients    []query.Client // empty: nobody may read
 
 	Addr   string
 	Client string
@@ -53,11 +57,12 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		FeishuAppSecret:    l.get("feishu_app_secret").text,
 		FeishuTenantKey:    l.get("feishu_tenant_key").text,
 		FeishuRate:         l.get("feishu_rate").text,
+		FeishuRates:        l.rates("feishu_rate"),
 		FeishuMonthlyCalls: l.count("feishu_monthly_calls"),
 		HTTPListen:         l.address("http_listen"),
 		GRPCListen:         l.address("grpc_listen"),
 		MetricsListen:      l.address("metrics_listen"),
-		APIClients:         l.get("api_clients").text,
+		APIClients:         l.clients("api_clients"),
 		Addr:               l.address("addr"),
 		Client:             l.get("client").text,
 		given:              map[string]bool{},
@@ -71,6 +76,24 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		}
 	}
 	return c, l.err()
+}
+
+func (l *loader) rates(key string) crawl.Rates {
+	rates, err := crawl.ParseRates(l.get(key).text)
+	if err != nil {
+		l.problem("%s: %w", l.name(key), err)
+	}
+	return rates
+}
+
+func (l *loader) clients(key string) []query.Client {
+	clients, err := query.ParseClients(l.get(key).text)
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			l.problem("%s: %s", l.name(key), strings.TrimRight(line, "\n"))
+		}
+	}
+	return clients
 }
 
 func (l *loader) level(key string) slog.Level {

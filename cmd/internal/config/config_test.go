@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,8 +82,8 @@ func TestLoad(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := []string{c.FeishuAppSecret, c.APIClients, c.Client}
-		if diff := cmp.Diff([]string{"from the file", "a:b:reader", "x:y"}, got); diff != "" {
+		got := []string{c.FeishuAppSecret, strconv.Itoa(len(c.APIClients)), c.Client}
+		if diff := cmp.Diff([]string{"from the file", "1", "x:y"}, got); diff != "" {
 			t.Errorf("mismatch (-want +got):\n%s", diff)
 		}
 	})
@@ -96,6 +97,7 @@ func TestLoad(t *testing.T) {
 			"MIRROR_WEBHOOK_LISTEN=127.0.0.1:8082",
 			"MIRROR_METRICS_LISTEN=:2112",
 			"MIRROR_LOG_LEVEL=loud",
+			"MIRROR_FEISHU_RATE=fast",
 			"MIRROR_FEISHU_MONTHLY_CALLS=-1",
 			"MIRROR_FEISHU_APP_SECRET=hush", "MIRROR_FEISHU_APP_SECRET_FILE=/run/secret",
 			"MIRROR_API_CLIENTS_FILE=/no/such/file",
@@ -114,6 +116,7 @@ func TestLoad(t *testing.T) {
 			`MIRROR_CLIENT_FILE: ` + empty + ` is empty; it must hold the secret`,
 			`MIRROR_LOG_LEVEL: "loud": must be debug, info, warn or error`,
 			`--feishu-base-url: "open.feishu.cn": must be a URL such as https://open.feishu.cn`,
+			`MIRROR_FEISHU_RATE: "fast" is neither default, off nor figures`,
 			`MIRROR_FEISHU_MONTHLY_CALLS: "-1": must be a whole number, 0 or more`,
 			`--grpc-listen: "8081": must be host:port, such as 127.0.0.1:8081`,
 			`MIRROR_METRICS_LISTEN: ":2112": must be host:port, such as 127.0.0.1:2112`,
@@ -130,6 +133,14 @@ func TestLoad(t *testing.T) {
 		}
 		if strings.Contains(err.Error(), "hush") {
 			t.Error("the error shows a secret")
+		}
+	})
+
+	t.Run("reports each API client that is wrong, and no secret", func(t *testing.T) {
+		t.Parallel()
+		_, err := load(t, nil, []string{"MIRROR_API_CLIENTS=a:hush:boss,b:hush,c:hush:reader"})
+		if err == nil || strings.Contains(err.Error(), "hush") || strings.Count(err.Error(), "MIRROR_API_CLIENTS: ") != 2 {
+			t.Errorf("error %v, want a line each for two clients, without secrets", err)
 		}
 	})
 

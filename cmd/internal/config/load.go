@@ -184,18 +184,17 @@ func (l *loader) get(key string) value {
 	return value{text: l.known[key].Default}
 }
 
-// invalid notes that a setting's value is of no use. Secrets are not repeated.
+// name is where a setting came from, for errors.
+func (l *loader) name(key string) string {
+	if origin := l.get(key).origin; origin != "" {
+		return origin
+	}
+	return Variable(key)
+}
+
+// invalid notes that a setting's value is of no use.
 func (l *loader) invalid(key, fix string) {
-	v := l.get(key)
-	name := v.origin
-	if name == "" {
-		name = Variable(key)
-	}
-	if l.known[key].Secret {
-		l.problem("%s: %s", name, fix)
-		return
-	}
-	l.problem("%s: %q: %s", name, v.text, fix)
+	l.problem("%s: %q: %s", l.name(key), l.get(key).text, fix)
 }
 
 // refused reports whether the setting, or its file, was given but of no use, so

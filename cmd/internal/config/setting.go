@@ -64,20 +64,34 @@ const prefix = "MIRROR_"
 // flagName is the flag of a key.
 func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
 
-// Register gives flags to a command for the settings of its groups.
+// Register gives flags to a command for the settings of its groups, and for those
+// that every command has.
 func Register(flags *pflag.FlagSet, groups ...Group) {
 	for _, s := range Settings() {
-		if s.Group != Common && !slices.Contains(groups, s.Group) {
-			continue
+		if s.Group == Common || slices.Contains(groups, s.Group) {
+			s.register(flags)
 		}
-		usage := strings.ReplaceAll(s.Meaning, "`", "") // pflag reads a name for the value out of backquotes
-		if s.Shown != "" && s.Shown != "none" {
-			usage += " (default: " + strings.ReplaceAll(s.Shown, "`", "") + ")"
-		}
-		if s.Secret {
-			flags.String(flagName(s.Key+fileSuffix), "", "file that holds --"+flagName(s.Key))
-			usage += "; other users of this machine can see flags, so prefer the file"
-		}
-		flags.String(flagName(s.Key), s.Default, usage)
 	}
+}
+
+// RegisterOnly gives flags to a command for single settings of groups that it is
+// else not concerned with.
+func RegisterOnly(flags *pflag.FlagSet, keys ...string) {
+	for _, s := range Settings() {
+		if slices.Contains(keys, s.Key) {
+			s.register(flags)
+		}
+	}
+}
+
+func (s Setting) register(flags *pflag.FlagSet) {
+	usage := strings.ReplaceAll(s.Meaning, "`", "") // pflag reads a name for the value out of backquotes
+	if s.Shown != "" && s.Shown != "none" {
+		usage += " (default: " + strings.ReplaceAll(s.Shown, "`", "") + ")"
+	}
+	if s.Secret {
+		flags.String(flagName(s.Key+fileSuffix), "", "file that holds --"+flagName(s.Key))
+		usage += "; other users of this machine can see flags, so prefer the file"
+	}
+	flags.String(flagName(s.Key), s.Default, usage)
 }

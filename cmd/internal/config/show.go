@@ -22,7 +22,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("http_listen", c.HTTPListen),
 		slog.String("grpc_listen", c.GRPCListen),
 		slog.String("metrics_listen", c.MetricsListen),
-		slog.String("api_clients", showSecret(c.APIClients)),
+		slog.Int("api_clients", len(c.APIClients)),
 		slog.String("addr", c.Addr),
 		slog.String("client", showSecret(c.Client)),
 	)

@@ -1,0 +1,72 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// chain runs the parts of a service side by side. When the context ends, or a
+// part fails, they are stopped in their order: each one after the one before it
+// has ended.
+func chain(ctx context.Context, parts ...func(stop <-chan struct{}) error) error {
+	group, running := errgroup.WithContext(ctx)
+	stop := running.Done()
+	for _, part := range parts {
+		before, ended := stop, make(chan struct{})
+		group.Go(func() error {
+			defer close(ended)
+			return part(before)
+		})
+		stop = ended
+	}
+	return group.Wait()
+}
+
+// errEnded says that a part of the service ended although nobody stopped it.
+var errEnded = errors.New("a part of the service ended by itself")
+
+// serveUntil runs serve, and halt when it is to stop. It returns when both have
+// ended.
+func serveUntil(stop <-chan struct{}, serve func() error, halt func()) error {
+	ended := make(chan error, 1)
+	go func() { ended <- serve() }()
+	select {
+	case err := <-ended:
+		halt() // gives back what it holds
+		if err == nil {
+			err = errEnded
+		}
+		return err
+	case <-stop:
+		halt()
+		return <-ended
+	}
+}
+
+func serveHTTP(stop <-chan struct{}, l net.Listener, h http.Handler, logger *slog.Logger) error {
+	server := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+	serve := func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}
+	return serveUntil(stop, serve, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close() // cuts what would not end
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orgmirror/orgmirror/cmd/internal/cli"
+	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
+	"github.com/orgmirror/orgmirror/internal/feishu"
+	"github.com/orgmirror/orgmirror/internal/projector"
+)
+
+const (
+	// closeTimeout is for giving unused calls back, on the way out.
+	closeTimeout = 5 * time.Second
+	// stillness is how long the read model may stand still, with records of the
+	// log not in it, before nobody seems to be projecting.
+	stillness = 30 * time.Second
+)
+
+// Crawl is a crawler with what it works with: the client, the budget of calls
+// and the log.
+type Crawl struct {
+	*crawl.Crawler
+	db     *Database
+	log    *eventlog.Log
+	client *feishu.Client
+	budget *crawl.Budget
+	logger *slog.Logger
+}
+
+// OpenCrawl finds out which company the settings lead to, and makes what is
+// needed to walk it.
+func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, progress func(crawl.Progress)) (_ *Crawl, err error) {
+	c := &Crawl{db: db, logger: logger}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	counter := &feishu.Counter{}
+	tenant, err := resolveTenant(ctx, cfg, db, logger, counter)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.connect(cfg, tenant, counter); err != nil {
+		return nil, err
+	}
+	c.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, AppID: cfg.FeishuAppID, TenantKey: tenant})
+	if err != nil {
+		return nil, err
+	}
+	c.Crawler, err = crawl.New(crawl.Config{
+		Client: c.client, Counter: counter, Pool: db.Pool, Log: c.log,
+		TenantKey: tenant, AppID: cfg.FeishuAppID, Logger: logger, Progress: progress,
+	})
+	return c, err
+}
+
+// resolveTenant asks Feishu who the company is. Its one call is reserved for no
+// company: which one's budget it belongs to is what it asks.
+func resolveTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ string, err error) {
+	asking := &Crawl{db: db, logger: logger}
+	if err := asking.connect(cfg, "", counter); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, asking.Close()) }()
+	return crawl.ResolveTenant(ctx, asking.client, cfg.FeishuTenantKey)
+}
+
+// connect makes the client and its budget of calls.
+func (c *Crawl) connect(cfg config.Config, tenant string, counter *feishu.Counter) (err error) {
+	c.budget = crawl.NewBudget(c.db.Pool, crawl.BudgetConfig{
+		AppID: cfg.FeishuAppID, TenantKey: tenant,
+		Rates: cfg.FeishuRates, MonthlyCalls: cfg.FeishuMonthlyCalls, Logger: c.logger,
+	})
+	c.client, err = feishu.New(feishu.Config{
+		BaseURL: cfg.FeishuBaseURL, AppID: cfg.FeishuAppID, AppSecret: cfg.FeishuAppSecret,
+		Limiter: c.budget, Logger: c.logger, Observe: counter.Observe,
+	})
+	return cli.Usage(err)
+}
+
+// Close gives back what calls were reserved and not made, and closes the log.
+func (c *Crawl) Close() error {
+	var err error
+	if c.log != nil {
+		err = c.log.Close()
+	}
+	if c.client != nil {
+		c.client.Close()
+	}
+	if c.budget != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+		defer cancel()
+		err = errors.Join(err, c.budget.Close(ctx))
+	}
+	return err
+}
+
+// Backfill walks the company once, with the core projector beside it while no
+// other process has that job, and returns when the read model holds what was
+// seen.
+func (c *Crawl) Backfill(ctx context.Context) (crawl.Summary, error) {
+	var summary crawl.Summary
+	group, ctx := errgroup.WithContext(ctx)
+	projecting, stop := context.WithCancel(ctx)
+	group.Go(func() error {
+		return projector.New(c.db.Pool, c.log, projector.Options{Logger: c.logger}).Run(projecting)
+	})
+	group.Go(func() (err error) {
+		defer stop()
+		if summary, err = c.Crawler.Backfill(ctx); err != nil {
+			return err
+		}
+		return c.projected(ctx, summary.Position)
+	})
+	err := group.Wait()
+	return summary, err
+}
+
+// projected waits until the read model has come to a position. Another process
+// may be projecting, and may be stopped: it is waited for as long as it moves.
+func (c *Crawl) projected(ctx context.Context, position directory.Position) error {
+	was := directory.Position(-1)
+	for {
+		waiting, cancel := context.WithTimeout(ctx, stillness)
+		err := c.log.Await(waiting, projector.Consumer, position)
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		at, err := c.log.Checkpoint(ctx, projector.Consumer)
+		if err != nil {
+			return err
+		}
+		if at == was {
+			return cli.Database(fmt.Errorf("everything is in the log, but the read model has been standing at position %d of %d: "+
+				"see what the process that keeps it (mirror serve) says", at, position))
+		}
+		was = at
+	}
+}

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
+	"github.com/orgmirror/orgmirror/internal/gateway"
+	"github.com/orgmirror/orgmirror/internal/projector"
+	"github.com/orgmirror/orgmirror/internal/query"
+	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
+)
+
+// drainTimeout is how long calls under way have to end when the service stops.
+const drainTimeout = 10 * time.Second
+
+// Addresses are where a service answers.
+type Addresses struct {
+	HTTP, GRPC, Metrics string
+}
+
+// Service is the mirror's service: the projector, the queries over gRPC and
+// REST, and what operators look at.
+type Service struct {
+	Addresses Addresses
+
+	db      *Database
+	logger  *slog.Logger
+	metrics *prometheus.Registry
+	open    listeners
+	log     *eventlog.Log
+	query   *query.Service
+
+	project  *projector.Projector
+	grpc     *grpc.Server
+	loopback net.Listener     // from REST to gRPC
+	conn     *grpc.ClientConn // its other end
+	rest     http.Handler
+}
+
+// OpenService makes a service and opens its addresses. Nothing is answered
+// until Run. Close it in any case.
+func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger) (_ *Service, err error) {
+	s := &Service{db: db, logger: logger, metrics: newMetrics()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if s.open, err = listen(ctx, cfg); err != nil {
+		return nil, err
+	}
+	s.Addresses = Addresses{HTTP: s.open.address("http_listen"), GRPC: s.open.address("grpc_listen"), Metrics: s.open.address("metrics_listen")}
+	if s.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, Registerer: s.metrics}); err != nil {
+		return nil, err
+	}
+	s.project = projector.New(db.Pool, s.log, projector.Options{Logger: logger, Registerer: s.metrics})
+	s.query, err = query.New(ctx, query.Config{
+		Pool: db.Pool, Log: s.log, TenantKey: cfg.FeishuTenantKey, Clients: cfg.APIClients,
+		Logger: logger, Registerer: s.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.APIClients) == 0 {
+		logger.LogAttrs(ctx, slog.LevelWarn, "nobody may read, for there are no API clients", slog.String("setting", config.Variable("api_clients")))
+	}
+	s.grpc = query.NewServer(s.query)
+	if s.loopback, s.conn, err = gateway.Loopback(); err != nil {
+		return nil, err
+	}
+	s.rest, err = gateway.Handler(ctx, s.conn)
+	return s, err
+}
+
+// Close ends what OpenService began. Run must have returned.
+func (s *Service) Close() error {
+	s.open.close()
+	var err error
+	if s.conn != nil {
+		err = errors.Join(s.conn.Close(), s.loopback.Close())
+	}
+	if s.query != nil {
+		s.query.Close()
+	}
+	if s.log != nil {
+		err = errors.Join(err, s.log.Close())
+	}
+	return err
+}
+
+// Status is what the service says of the mirror's state.
+func (s *Service) Status(ctx context.Context) (*orgmirrorv1.GetSyncStatusResponse, error) {
+	return s.query.GetSyncStatus(ctx, &orgmirrorv1.GetSyncStatusRequest{})
+}
+
+// Run serves until the context ends or a part of the service fails. Then the
+// projector finishes the page that it is at, calls under way are answered, and
+// what operators look at goes last.
+func (s *Service) Run(ctx context.Context) error {
+	s.logger.LogAttrs(ctx, slog.LevelInfo, "serving",
+		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics))
+	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
+	return chain(ctx,
+		s.projecting,
+		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
+		s.answering,
+		func(stop <-chan struct{}) error {
+			return serveHTTP(stop, s.open["metrics_listen"], operations, s.logger)
+		},
+	)
+}
+
+func (s *Service) projecting(stop <-chan struct{}) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	return serveUntil(stop, func() error { return s.project.Run(ctx) }, cancel)
+}
+
+// answering serves gRPC, on the network and to REST. Watchers of health checks
+// stay connected for as long as they like, so a graceful stop has a limit.
+func (s *Service) answering(stop <-chan struct{}) error {
+	serve := func() error {
+		var group errgroup.Group
+		for _, l := range []net.Listener{s.open["grpc_listen"], s.loopback} {
+			group.Go(func() error {
+				err := s.grpc.Serve(l)
+				if errors.Is(err, grpc.ErrServerStopped) {
+					return nil
+				}
+				s.grpc.Stop() // half a server is none; does nothing to one that was stopped
+				return err
+			})
+		}
+		return group.Wait()
+	}
+	return serveUntil(stop, serve, func() {
+		s.query.Drain()
+		kill := time.AfterFunc(drainTimeout, s.grpc.Stop)
+		defer kill.Stop()
+		s.grpc.GracefulStop()
+	})
+}

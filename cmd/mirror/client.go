@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	"github.com/orgmirror/orgmirror/cmd/internal/app"
+	"github.com/orgmirror/orgmirror/cmd/internal/cli"
+	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
+)
+
+// callTimeout is for one call: the service answers in milliseconds or not at all.
+const callTimeout = 10 * time.Second
+
+// bearer sends a client's id and secret with each call.
+type bearer string
+
+func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+}
+
+// RequireTransportSecurity says no: the service listens on this machine unless
+// somebody put it elsewhere, and there the way is theirs to secure.
+func (b bearer) RequireTransportSecurity() bool { return false }
+
+// asking makes a command that asks a running service.
+func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, args []string) error) *cobra.Command {
+	config.Register(cmd.Flags(), config.Client)
+	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
+		cfg, err := app.Settings(cmd, "client")
+		if err != nil {
+			return err
+		}
+		if id, secret, ok := strings.Cut(cfg.Client, ":"); !ok || id == "" || secret == "" {
+			return cli.Usage(fmt.Errorf("%s: must be id:secret", config.Variable("client")))
+		}
+		conn, err := grpc.NewClient(cfg.Addr,
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithPerRPCCredentials(bearer(cfg.Client)),
+			grpc.WithUnaryInterceptor(withTimeout),
+		)
+		if err != nil {
+			return cli.Usage(fmt.Errorf("%s: %w", config.Variable("addr"), err))
+		}
+		defer func() { err = errors.Join(err, conn.Close()) }()
+		return explain(ask(cmd, orgmirrorv1.NewDirectoryServiceClient(conn), args), cfg)
+	}
+	return cmd
+}
+
+func withTimeout(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return invoke(ctx, method, req, reply, conn, opts...)
+}
+
+// answered is an answer of the service in words; the status is there for who
+// looks for it.
+type answered struct {
+	text string
+	error
+}
+
+func (a answered) Error() string { return a.text }
+
+func (a answered) Unwrap() error { return a.error }
+
+// explain turns a status into what a person can do about it.
+func explain(err error, cfg config.Config) error {
+	s, ok := status.FromError(err)
+	if err == nil || !ok {
+		return err
+	}
+	text := s.Message()
+	switch s.Code() {
+	case codes.Unavailable:
+		text = fmt.Sprintf("%s: is `mirror serve` running, and does %s lead to its gRPC address?", text, config.Variable("addr"))
+	case codes.Unauthenticated:
+		text = fmt.Sprintf("%s: %s must be one of the service's %s", text, config.Variable("client"), config.Variable("api_clients"))
+	default:
+	}
+	return answered{fmt.Sprintf("ask %s: %s", cfg.Addr, text), err}
+}
