@@ -2,6 +2,7 @@ package feishu
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -55,7 +56,8 @@ type try struct {
 	attempts int
 	waited   time.Duration // before the next request
 	token    token         // sent with the last attempt
-	renewed  bool
+	rejected token         // the last one that Feishu did not take
+	renewals int           // how many were got in the place of rejected ones
 	faults   transient
 	limits   limited
 }
@@ -96,11 +98,7 @@ func (t *try) ready(ctx context.Context) error {
 		}
 		return nil
 	}
-	rejected := token{}
-	if t.renewed {
-		rejected = t.token
-	}
-	fresh, err := t.c.tokens.get(ctx, t.c, rejected)
+	fresh, err := t.c.tokens.get(ctx, t.c, t.rejected)
 	if err != nil {
 		return err
 	}
@@ -145,7 +143,7 @@ func (t *try) judge(ex *exchange) *Error {
 	if env.code != 0 || ex.status < 200 || ex.status > 299 {
 		failure.Msg = t.clean(env.msg)
 		failure.Violations = env.violations
-		if len(env.violations) == 0 && failure.class().is == ErrPermission {
+		if len(env.violations) == 0 && errors.Is(failure, ErrPermission) {
 			failure.Violations = EndpointPermissions(t.r.endpoint)
 		}
 		return failure
@@ -170,10 +168,11 @@ func (t *try) afterFailure(ctx context.Context, ex *exchange, failure *Error) er
 	case later:
 		return t.holdOff(ctx, ex, failure)
 	case renew:
-		if t.renewed || t.r.forToken {
+		if t.r.forToken || t.renewals == maxRenewals {
 			return failure
 		}
-		t.renewed = true
+		t.rejected = t.token
+		t.renewals++
 		t.c.log.LogAttrs(ctx, slog.LevelWarn, "feishu rejected the token, getting another",
 			slog.String("endpoint", t.r.endpoint), slog.Int("code", failure.Code))
 		return nil
@@ -182,12 +181,13 @@ func (t *try) afterFailure(ctx context.Context, ex *exchange, failure *Error) er
 	}
 }
 
-// ended is the error for a context that is over, with what went wrong before.
+// ended is the error for a context that is over. What went wrong before is told,
+// not wrapped: the call did not fail for it.
 func (t *try) ended(ctx context.Context, last *Error) error {
 	if last == nil || last.HTTPStatus == 0 {
 		return fmt.Errorf("feishu %s: %w", t.r.endpoint, ctx.Err())
 	}
-	return fmt.Errorf("feishu %s: %w (the last answer: %v)", t.r.endpoint, ctx.Err(), last)
+	return fmt.Errorf("feishu %s: %w (the last answer: %s)", t.r.endpoint, ctx.Err(), last.Error())
 }
 
 // logID is the request's id on Feishu's side; the second name is the older one.

@@ -200,6 +200,7 @@ func TestRawAnswers(t *testing.T) {
 func TestPages(t *testing.T) {
 	t.Parallel()
 	page := func(t *testing.T, data, token string) (feishu.Page, error) {
+		t.Helper()
 		u := newUpstream(t, json200(`{"code":0,"msg":"success","data":`+data+`}`))
 		c, _, _ := newClient(t, u.URL)
 		return c.UsersByDepartment(t.Context(), "od-1", token)

@@ -15,7 +15,8 @@
 //     Limiter.Blocked, the limiter) calls that endpoint before the announced
 //     reset has passed.
 //   - A token that Feishu rejects is renewed once, by one caller, however many
-//     calls were rejected with it.
+//     calls were rejected with it. A call whose third token is rejected ends with
+//     ErrCredentials.
 //   - An answer that is cut, is not JSON, or lacks the container that its
 //     method must have is a failure, never an empty list: a bad answer must not
 //     look like a company without people.

@@ -1,10 +1,16 @@
 package feishu_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -155,35 +161,63 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-func TestErrorsKeepSecrets(t *testing.T) {
+func TestErrorsAndLogsKeepSecrets(t *testing.T) {
 	t.Parallel()
-	// An upstream that repeats all it was sent, where it can.
-	u := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
-		echo := strings.Join([]string{
-			r.Header.Get("Authorization"), r.URL.Path, r.URL.RawQuery, appSecret,
-			"Invalid ids: [ou_0123456789abcdef, on_fedcba9876543210]\nsecond\x00line",
-		}, " ")
-		w.Header().Set("X-Tt-Logid", strings.ReplaceAll(echo, "\n\x00", ""))
-		reply(w, 400, fmt.Sprintf(`{"code":40001,"msg":%q}`, strings.ReplaceAll(strings.ReplaceAll(echo, "\x00", ""), "\n", " ")))
-	})
-	c, _, _ := newClient(t, u.URL)
-	for _, call := range []func() error{
-		func() error { _, err := c.User(t.Context(), "custom-user-id"); return err },
-		func() error { _, err := c.UsersBatch(t.Context(), []string{"custom-user-id"}); return err },
-		func() error { _, err := c.UsersByDepartment(t.Context(), "od-1", "page-token-x"); return err },
-	} {
-		err := call()
-		if err == nil {
-			t.Fatal("no error")
-		}
-		for _, secret := range []string{appSecret, "t-token-number", "custom-user-id", "page-token-x", "ou_0", "on_f", "\n"} {
-			if strings.Contains(err.Error(), secret) {
-				t.Errorf("%q shows %q", err, secret)
+	for _, answer := range []string{"refused", "failed", "not JSON", "broken header"} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			// An upstream that repeats all it was sent, where it can.
+			u := newUpstream(t, func(w http.ResponseWriter, r *http.Request) {
+				echo := strings.Join([]string{
+					r.Header.Get("Authorization"), r.URL.Path, r.URL.RawQuery, appSecret,
+					"Invalid ids: [ou_0123456789abcdef, on_fedcba9876543210]",
+				}, " ")
+				w.Header().Set("X-Tt-Logid", echo)
+				body, _ := json.Marshal(map[string]any{"code": 40001, "msg": echo + "\nsecond line\x00"})
+				switch answer {
+				case "refused":
+					reply(w, 400, string(body))
+				case "failed":
+					reply(w, 500, string(body))
+				case "not JSON":
+					page(200, echo, echo)(w, r)
+				case "broken header":
+					w.Header().Set("X-Echo", echo+"\x00")
+				}
+			})
+			var logs bytes.Buffer
+			c, _, _ := newClient(t, u.URL, func(cfg *feishu.Config) {
+				cfg.Logger = slog.New(slog.NewJSONHandler(&logs, nil))
+				cfg.Retry.Attempts = 2
+			})
+			var shown strings.Builder
+			for _, call := range []func() error{
+				func() error { _, err := c.User(t.Context(), "custom-user-id"); return err },
+				func() error { _, err := c.UsersBatch(t.Context(), []string{"custom-user-id"}); return err },
+				func() error { _, err := c.UsersByDepartment(t.Context(), "od-1", "page-token-x"); return err },
+			} {
+				err := call()
+				if err == nil {
+					t.Fatal("no error")
+				}
+				if strings.ContainsAny(err.Error(), "\n\x00") {
+					t.Errorf("%q is not on one line", err)
+				}
+				shown.WriteString(err.Error() + "\n")
 			}
-		}
-		if !strings.Contains(err.Error(), "Invalid ids") {
-			t.Errorf("%q lost Feishu's words", err)
-		}
+			if answer != "refused" && logs.Len() == 0 {
+				t.Error("the retries were not logged")
+			}
+			texts := shown.String() + logs.String()
+			for _, secret := range []string{appSecret, "t-token-number", "custom-user-id", "page-token-x", "ou_0", "on_f"} {
+				if strings.Contains(texts, secret) {
+					t.Errorf("%q is shown in\n%s", secret, texts)
+				}
+			}
+			if !strings.Contains(texts, "Invalid ids") {
+				t.Errorf("Feishu's words are lost in\n%s", texts)
+			}
+		})
 	}
 }
 
@@ -199,5 +233,42 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 	if fetches, requests := elsewhere.counts(); fetches+requests != 0 {
 		t.Errorf("%d requests were sent elsewhere", fetches+requests)
+	}
+}
+
+func TestWrongCredentials(t *testing.T) {
+	t.Parallel()
+	for code, msg := range map[int]string{
+		10003: "invalid param", 10013: "get tenant access token fail", 10014: "app id not exists",
+		10015: "wrong app secret", 99991543: "app_id and app_secret do not match", 99991662: "app not in use",
+	} {
+		t.Run(msg, func(t *testing.T) {
+			t.Parallel()
+			var sent atomic.Value
+			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				sent.Store(r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization") + string(body))
+				reply(w, http.StatusOK, fmt.Sprintf(`{"code":%d,"data":{},"msg":%q}`, code, msg+" "+appSecret))
+			}))
+			t.Cleanup(srv.Close)
+			limits := &limiter{}
+			c, _, calls := newClient(t, srv.URL, func(cfg *feishu.Config) { cfg.Limiter = limits })
+
+			_, err := c.Tenant(t.Context())
+			if got := matching(err); got != "credentials" {
+				t.Errorf("%v is %q, want credentials", err, got)
+			}
+			want := fmt.Sprintf("feishu POST /auth/v3/tenant_access_token/internal: code %d (HTTP 200): %s ***", code, msg)
+			if err == nil || err.Error() != want {
+				t.Errorf("got\n%v, want\n%s", err, want)
+			}
+			wantSent := "POST " + tokenPath + ` {"app_id":"` + appID + `","app_secret":"` + appSecret + `"}`
+			if got := sent.Load(); got != wantSent {
+				t.Errorf("sent %s, want %s", got, wantSent)
+			}
+			if calls.total() != 1 || len(limits.taken) != 0 {
+				t.Errorf("%d requests observed and %d turns taken, want 1 and 0", calls.total(), len(limits.taken))
+			}
+		})
 	}
 }

@@ -66,13 +66,6 @@ func (u *upstream) token() string {
 	return fmt.Sprintf(`{"code":0,"msg":"ok","tenant_access_token":%q,"expire":7200}`, u.valid)
 }
 
-// expire makes every token handed out so far worthless.
-func (u *upstream) expire() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.valid = "none"
-}
-
 // counts returns the tokens asked for and the other requests.
 func (u *upstream) counts() (fetches, requests int) {
 	u.mu.Lock()
@@ -131,6 +124,7 @@ type fakeClock struct {
 	mu    sync.Mutex
 	now   time.Time
 	slept []time.Duration
+	fall  func() // what happens as somebody falls asleep
 }
 
 func (c *fakeClock) Now() time.Time {
@@ -140,6 +134,9 @@ func (c *fakeClock) Now() time.Time {
 }
 
 func (c *fakeClock) Sleep(ctx context.Context, d time.Duration) error {
+	if c.fall != nil {
+		c.fall()
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

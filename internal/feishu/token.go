@@ -37,6 +37,11 @@ type tokens struct {
 	flight  *flight
 }
 
+// maxRenewals is how often one call may replace a token that was rejected. One
+// is enough where the token died; another leaves room for a second death while
+// the call waited for its turn. After that the app itself is not accepted.
+const maxRenewals = 2
+
 // flight is a renewal under way. Its fields may be read once done is closed.
 type flight struct {
 	done  chan struct{}

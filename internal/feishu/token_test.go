@@ -17,43 +17,6 @@ import (
 	"github.com/orgmirror/orgmirror/internal/feishu"
 )
 
-func TestWrongCredentials(t *testing.T) {
-	t.Parallel()
-	for code, msg := range map[int]string{
-		10003: "invalid param", 10013: "get tenant access token fail", 10014: "app id not exists",
-		10015: "wrong app secret", 99991543: "app_id and app_secret do not match", 99991662: "app not in use",
-	} {
-		t.Run(msg, func(t *testing.T) {
-			t.Parallel()
-			var sent atomic.Value
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				body, _ := io.ReadAll(r.Body)
-				sent.Store(r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization") + string(body))
-				reply(w, http.StatusOK, fmt.Sprintf(`{"code":%d,"data":{},"msg":%q}`, code, msg+" "+appSecret))
-			}))
-			t.Cleanup(srv.Close)
-			limits := &limiter{}
-			c, _, calls := newClient(t, srv.URL, func(cfg *feishu.Config) { cfg.Limiter = limits })
-
-			_, err := c.Tenant(t.Context())
-			if got := matching(err); got != "credentials" {
-				t.Errorf("%v is %q, want credentials", err, got)
-			}
-			want := fmt.Sprintf("feishu POST /auth/v3/tenant_access_token/internal: code %d (HTTP 200): %s ***", code, msg)
-			if err == nil || err.Error() != want {
-				t.Errorf("got\n%v, want\n%s", err, want)
-			}
-			wantSent := "POST " + tokenPath + ` {"app_id":"` + appID + `","app_secret":"` + appSecret + `"}`
-			if got := sent.Load(); got != wantSent {
-				t.Errorf("sent %s, want %s", got, wantSent)
-			}
-			if calls.total() != 1 || len(limits.taken) != 0 {
-				t.Errorf("%d requests observed and %d turns taken, want 1 and 0", calls.total(), len(limits.taken))
-			}
-		})
-	}
-}
-
 func TestTokenDiesMidRun(t *testing.T) {
 	t.Parallel()
 	for _, code := range []int{99991661, 99991663, 99991664, 99991665, 99991668, 99991671, 99991677} {
@@ -99,7 +62,20 @@ func TestTokenDiesMidRun(t *testing.T) {
 		})
 	}
 
-	t.Run("and the new one is rejected too", func(t *testing.T) {
+	t.Run("and again while the call waits", func(t *testing.T) {
+		t.Parallel()
+		rejected := status(400, `{"code":99991663,"msg":"Invalid access token"}`)
+		u := newUpstream(t, steps(rejected, status(500, `{}`), rejected, status(500, `{}`), json200(`{"code":0,"data":{"user":{}}}`)))
+		c, _, _ := newClient(t, u.URL)
+		if _, err := c.User(t.Context(), "ou_1"); err != nil {
+			t.Fatal(err)
+		}
+		if fetches, _ := u.counts(); fetches != 3 {
+			t.Errorf("%d tokens were asked for, want 3: a token that met a server error is still good", fetches)
+		}
+	})
+
+	t.Run("and no new one is taken", func(t *testing.T) {
 		t.Parallel()
 		u := newUpstream(t, status(400, `{"code":99991663,"msg":"Invalid access token"}`))
 		c, clock, calls := newClient(t, u.URL)
@@ -107,8 +83,8 @@ func TestTokenDiesMidRun(t *testing.T) {
 		if got := matching(err); got != "credentials" {
 			t.Errorf("%v is %q, want credentials", err, got)
 		}
-		if fetches, _ := u.counts(); fetches != 2 || len(calls.of(feishu.EndpointUser)) != 2 || len(clock.sleeps()) > 0 {
-			t.Errorf("%d tokens, %d requests, pauses %v; want 2, 2 and none", fetches, len(calls.of(feishu.EndpointUser)), clock.sleeps())
+		if fetches, _ := u.counts(); fetches != 3 || len(calls.of(feishu.EndpointUser)) != 3 || len(clock.sleeps()) > 0 {
+			t.Errorf("%d tokens, %d requests, pauses %v; want 3, 3 and none", fetches, len(calls.of(feishu.EndpointUser)), clock.sleeps())
 		}
 	})
 }
@@ -197,6 +173,38 @@ func TestTokenFetcherLeaves(t *testing.T) {
 	if n := fetches.Load(); n != 2 {
 		t.Errorf("%d tokens asked for, want 2", n)
 	}
+}
+
+// A caller that waits for another's token request can leave before it.
+func TestTokenWaiterLeaves(t *testing.T) {
+	t.Parallel()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == tokenPath {
+			close(asked)
+			<-answer
+			reply(w, 200, `{"code":0,"tenant_access_token":"t-1","expire":7200}`)
+			return
+		}
+		reply(w, 200, `{"code":0,"data":{"user":{}}}`)
+	}))
+	t.Cleanup(srv.Close)
+	c, _, _ := newClient(t, srv.URL)
+
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := c.User(t.Context(), "ou_1"); err != nil {
+			t.Error(err)
+		}
+	})
+	<-asked
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := c.User(ctx, "ou_2"); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+	close(answer)
+	wg.Wait()
 }
 
 func TestTokenEndpointInTrouble(t *testing.T) {
