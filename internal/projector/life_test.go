@@ -1,0 +1,94 @@
+package projector_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/orgmirror/orgmirror/internal/directory"
+)
+
+// life makes records of a small company that never rests: people come, move,
+// are renamed and leave, departments are moved and deleted, in events and
+// observations, some of them late.
+type life struct {
+	random *rand.Rand
+	now    time.Time
+	n      int
+}
+
+func newLife(seed uint64) *life {
+	return &life{random: rand.New(rand.NewPCG(seed, 1)), now: begin}
+}
+
+func (l *life) next() directory.Record {
+	l.n++
+	l.now = l.now.Add(time.Duration(l.random.IntN(5000)) * time.Millisecond)
+	at := l.now
+	if l.random.IntN(10) == 0 {
+		at = at.Add(-time.Duration(l.random.IntN(300)) * time.Second)
+	}
+	r := directory.Record{
+		OccurredAt: at, TenantKey: tenant, AppID: "cli_1", EventID: fmt.Sprintf("life-%06d", l.n), SchemaVersion: directory.SchemaVersion1,
+	}
+	if l.random.IntN(4) == 0 {
+		l.department(&r)
+	} else {
+		l.user(&r)
+	}
+	return r
+}
+
+func (l *life) pick(prefix string, n int) string {
+	return fmt.Sprintf("%s%d", prefix, l.random.IntN(n))
+}
+
+func (l *life) user(r *directory.Record) {
+	r.EntityKind, r.EntityID = directory.KindUser, l.pick("ou_", 30)
+	object := map[string]any{"open_id": r.EntityID, "name": l.pick("name", 1000)}
+	departments := []any{}
+	for d := range 1 + l.random.IntN(3) {
+		departments = append(departments, map[string]any{
+			"department_id": fmt.Sprintf("od-%d", (l.random.IntN(4)*3+d)%12), "user_order": l.random.IntN(9), "department_order": d, "is_primary_dept": d == 0,
+		})
+	}
+	object["orders"] = departments
+	l.finish(r, object, map[string]any{"name": "x", "orders": []any{}}, [3]string{
+		directory.EventUserCreated, directory.EventUserUpdated, directory.EventUserDeleted,
+	})
+}
+
+func (l *life) department(r *directory.Record) {
+	r.EntityKind, r.EntityID = directory.KindDepartment, l.pick("od-", 12)
+	object := map[string]any{
+		"open_department_id": r.EntityID, "name": l.pick("dept", 1000), "order": fmt.Sprint(l.random.IntN(100)),
+		"parent_department_id": []string{"0", l.pick("od-", 12)}[l.random.IntN(2)], // cycles and self-parents too
+		"leaders":              []any{map[string]any{"leaderType": 1, "leaderID": l.pick("ou_", 30)}, map[string]any{"leaderType": 2, "leaderID": l.pick("ou_", 30)}},
+	}
+	l.finish(r, object, map[string]any{"parent_department_id": "0"}, [3]string{
+		directory.EventDepartmentCreated, directory.EventDepartmentUpdated, directory.EventDepartmentDeleted,
+	})
+}
+
+// finish makes an event or an observation of the object.
+func (l *life) finish(r *directory.Record, object, old map[string]any, events [3]string) {
+	kind := l.random.IntN(8)
+	if kind >= 5 {
+		object["status"] = map[string]any{"is_resigned": false, "is_deleted": false}
+		obs := directory.Observation{Object: marshal(object), Listed: kind == 7, SkewMarginMS: 10_000}
+		r.EventType, r.Source, r.Payload = directory.EventType(r.EntityKind, "observed"), directory.SourceBackfill, marshal(obs)
+		return
+	}
+	r.Source = directory.SourceWebhook
+	r.EventType = events[[]int{0, 1, 1, 1, 2}[kind]]
+	r.Payload = marshal(map[string]any{"event": map[string]any{"object": object, "old_object": old}})
+}
+
+func marshal(v any) json.RawMessage {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
