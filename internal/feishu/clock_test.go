@@ -100,7 +100,7 @@ func TestRequestedAt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, got := range []time.Time{o.RequestedAt, page.RequestedAt} {
+	for _, got := range []time.Time{o.RequestedAt, page.RequestedAt, c.Now()} {
 		// The stub's clock stands still at a time that means "up to a second later".
 		if late := got.Sub(upstreamNow); late < -time.Second || late > time.Second {
 			t.Errorf("RequestedAt is %s after the upstream's %s", late, upstreamNow)
