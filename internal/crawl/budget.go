@@ -143,19 +143,12 @@ func (b *Budget) refill(ctx context.Context, endpoint string, a *allowance) erro
 	if err := b.giveBack(ctx, a); err != nil {
 		return err
 	}
-	rate := b.cfg.Rates.of(endpoint)
-	n := a.nextSize
-	if rate.PerMinute > 0 {
-		n = min(n, rate.PerMinute)
-	}
+	rate, n := b.cfg.Rates.of(endpoint), a.nextSize
 	var start, now time.Time      // on the database's clock
 	var asked, received time.Time // around the reading of that clock, on ours
 	err := pgx.BeginFunc(ctx, b.pool, func(tx pgx.Tx) error {
 		notBefore, err := lockWindow(ctx, tx, b.key(endpoint))
 		if err != nil {
-			return err
-		}
-		if n, err = b.spendMonth(ctx, tx, n); err != nil {
 			return err
 		}
 		others, err := reservations(ctx, tx, b.key(endpoint))
@@ -171,13 +164,14 @@ func (b *Budget) refill(ctx context.Context, endpoint string, a *allowance) erro
 		if notBefore.After(start) {
 			start = notBefore
 		}
-		end := start
 		if rate != (Rate{}) {
-			start = rate.schedule(start, others, n)
-			end = start.Add(time.Duration(n) * rate.spacing())
+			start, n = rate.schedule(start, others, n)
+		}
+		if n, err = b.spendMonth(ctx, tx, n); err != nil {
+			return err
 		}
 		args := b.key(endpoint)
-		args["calls"], args["starts_at"], args["ends_at"] = n, start, end
+		args["calls"], args["starts_at"], args["ends_at"] = n, start, start.Add(time.Duration(n)*rate.spacing())
 		return tx.QueryRow(ctx, insertReservation, args).Scan(&a.id)
 	})
 	if err != nil {
@@ -186,10 +180,7 @@ func (b *Budget) refill(ctx context.Context, endpoint string, a *allowance) erro
 	a.nextSize = blockSize
 	a.slots = make([]slot, n)
 	for i := range a.slots {
-		wait := start.Sub(now)
-		if rate != (Rate{}) {
-			wait += time.Duration(i) * rate.spacing()
-		}
+		wait := start.Sub(now) + time.Duration(i)*rate.spacing()
 		// The database read its clock somewhere between the two.
 		a.slots[i] = slot{from: received.Add(wait), until: asked.Add(wait + grace)}
 		if rate == (Rate{}) {

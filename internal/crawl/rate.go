@@ -77,6 +77,9 @@ const grace = 200 * time.Millisecond
 // spacing is the distance of two slots: so many that a second and the grace
 // together hold no more than a second's calls.
 func (r Rate) spacing() time.Duration {
+	if r == (Rate{}) {
+		return 0
+	}
 	return (time.Second + grace) / time.Duration(max(r.PerSecond-1, 1))
 }
 
@@ -86,11 +89,11 @@ type block struct {
 	from, to time.Time
 }
 
-// schedule returns when a block of n calls may begin: after all others, and
-// when it and what lies in the minute before it stay within the minute's limit.
-// Others are in order of time; n must not exceed the minute's limit.
-func (r Rate) schedule(now time.Time, others []block, n int) time.Time {
-	at := now
+// schedule returns when a block of at most n calls may begin, and how many it
+// may hold: after all others, and so that it and what lies in the minute before
+// it stay within the minute's limit. Others are in order of time.
+func (r Rate) schedule(now time.Time, others []block, n int) (at time.Time, calls int) {
+	at = now
 	sum := 0
 	for _, b := range others {
 		if b.to.After(at) {
@@ -100,12 +103,13 @@ func (r Rate) schedule(now time.Time, others []block, n int) time.Time {
 	}
 	for _, b := range others {
 		leaves := b.to.Add(time.Minute + grace) // the block is out of every window that begins here
-		if sum+n > r.PerMinute && leaves.After(at) {
+		if leaves.After(at) {
+			if sum < r.PerMinute {
+				break // room for some: better few now than all later
+			}
 			at = leaves
 		}
-		if !leaves.After(at) {
-			sum -= b.calls
-		}
+		sum -= b.calls
 	}
-	return at
+	return at, min(n, r.PerMinute-sum)
 }
