@@ -33,7 +33,7 @@ func (s *Service) ListDepartmentChildren(ctx context.Context, req *pb.ListDepart
 	if err != nil {
 		return nil, err
 	}
-	p, err := pagingOf[childKey](s.tenant, req)
+	p, err := pagingOf[childKey](s.company(ctx), req)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *Service) children(ctx context.Context, t terms, p paging[childKey], id 
 	if p.after != nil {
 		after = *p.after
 	}
-	rows, err := s.pool.Query(ctx, selectChildren, s.tenant, t.userIDType, t.departmentIDType, id,
+	rows, err := s.pool.Query(ctx, selectChildren, s.company(ctx), t.userIDType, t.departmentIDType, id,
 		showRemoved, after.Order, after.ID, p.limit())
 	if err != nil {
 		return moment{}, page, fmt.Errorf("list children: %w", err)

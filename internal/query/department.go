@@ -23,7 +23,7 @@ func (s *Service) GetDepartment(ctx context.Context, req *pb.GetDepartmentReques
 	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
 		var asked *string
 		row := newDepartmentRow()
-		err = s.pool.QueryRow(ctx, selectDepartment, s.tenant, t.userIDType, t.departmentIDType, id).
+		err = s.pool.QueryRow(ctx, selectDepartment, s.company(ctx), t.userIDType, t.departmentIDType, id).
 			Scan(append(append(now.targets(), &asked), row.targets()...)...)
 		if err != nil {
 			return moment{}, fmt.Errorf("read a department: %w", err)
@@ -84,7 +84,7 @@ func (s *Service) ListDepartmentAncestors(ctx context.Context, req *pb.ListDepar
 }
 
 func (s *Service) ancestors(ctx context.Context, t terms, id string) (now moment, found bool, departments []*pb.Department, err error) {
-	rows, err := s.pool.Query(ctx, selectAncestors, s.tenant, t.userIDType, t.departmentIDType, id)
+	rows, err := s.pool.Query(ctx, selectAncestors, s.company(ctx), t.userIDType, t.departmentIDType, id)
 	if err != nil {
 		return moment{}, false, nil, fmt.Errorf("read ancestors: %w", err)
 	}

@@ -29,7 +29,7 @@ func (s *Service) ListDepartmentUsers(ctx context.Context, req *pb.ListDepartmen
 	if err != nil {
 		return nil, err
 	}
-	p, err := pagingOf[memberKey](s.tenant, req)
+	p, err := pagingOf[memberKey](s.company(ctx), req)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (s *Service) ListDepartmentUsers(ctx context.Context, req *pb.ListDepartmen
 		after = *p.after
 	}
 	statement := selectMembers
-	args := []any{s.tenant, t.userIDType, t.departmentIDType, department, req.GetShowRemoved(), after.OpenID, p.limit(), after.Rank}
+	args := []any{s.company(ctx), t.userIDType, t.departmentIDType, department, req.GetShowRemoved(), after.OpenID, p.limit(), after.Rank}
 	if req.GetRecursive() {
 		statement, args[len(args)-1] = selectMembersBelow, wideSubtree
 	}

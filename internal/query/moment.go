@@ -61,7 +61,7 @@ func (s *Service) pastOf(ctx context.Context, m moment) (*past, error) {
 		return p, nil
 	}
 	p = &past{logID: m.logID, position: m.position}
-	err := s.pool.QueryRow(ctx, selectPast, s.tenant, m.position).Scan(&p.mirroredAt, &p.nextAt, &p.confirmedAt)
+	err := s.pool.QueryRow(ctx, selectPast, s.company(ctx), m.position).Scan(&p.mirroredAt, &p.nextAt, &p.confirmedAt)
 	if err != nil {
 		return nil, fmt.Errorf("read what is known of position %d: %w", m.position, err)
 	}

@@ -32,7 +32,7 @@ func (s *Service) SearchUsers(ctx context.Context, req *pb.SearchUsersRequest) (
 	if err != nil {
 		return nil, err
 	}
-	p, err := pagingOf[foundKey](s.tenant, req)
+	p, err := pagingOf[foundKey](s.company(ctx), req)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (s *Service) SearchUsers(ctx context.Context, req *pb.SearchUsersRequest) (
 	)
 	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = readUsers(ctx, s, t, p, (*foundKey).targets, selectFound,
-			s.tenant, t.userIDType, t.departmentIDType, query, req.GetShowRemoved(),
+			s.company(ctx), t.userIDType, t.departmentIDType, query, req.GetShowRemoved(),
 			after.Rank, after.Name, after.OpenID, p.limit())
 		return now, err
 	})

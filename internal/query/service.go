@@ -41,7 +41,7 @@ type Config struct {
 	Pool *pgxpool.Pool
 	Log  Log
 
-	TenantKey string   // the company that is answered about
+	TenantKey string   // the company that is answered about; whose log it is if empty
 	Clients   []Client // who may read; with none, nobody
 
 	Logger     *slog.Logger          // slog.Default if nil
@@ -60,9 +60,9 @@ type Service struct {
 	pb.UnimplementedDirectoryServiceServer
 	pb.UnimplementedSyncServiceServer
 
-	pool          *pgxpool.Pool
+	pool          *sessions
 	log           Log
-	tenant        string
+	tenant        atomic.Pointer[string] // nil until it is known; see company
 	sweepInterval time.Duration
 	maxWait       time.Duration
 	timeout       time.Duration
@@ -93,15 +93,19 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{
-		pool: pool, log: cfg.Log, tenant: cfg.TenantKey,
+	s := &Service{
+		pool: pool, log: cfg.Log,
 		sweepInterval: orDefault(cfg.SweepInterval, defaultSweepInterval),
 		maxWait:       orDefault(cfg.MaxWait, defaultMaxWait),
 		timeout:       orDefault(cfg.Timeout, defaultTimeout),
 		authenticator: authenticator{clients: clients},
 		observer:      observer,
 		health:        health.NewServer(),
-	}, nil
+	}
+	if cfg.TenantKey != "" {
+		s.tenant.Store(&cfg.TenantKey)
+	}
+	return s, nil
 }
 
 func orDefault(d, otherwise time.Duration) time.Duration {

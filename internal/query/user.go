@@ -33,7 +33,7 @@ func (s *Service) GetUser(ctx context.Context, req *pb.GetUserRequest) (*pb.GetU
 		}
 		var now moment
 		row := newUserRow()
-		if err := s.pool.QueryRow(ctx, selectUser, s.tenant, id).Scan(append(now.targets(), row.targets()...)...); err != nil {
+		if err := s.pool.QueryRow(ctx, selectUser, s.company(ctx), id).Scan(append(now.targets(), row.targets()...)...); err != nil {
 			return moment{}, fmt.Errorf("read a user: %w", err)
 		}
 		user = row.message(t)
@@ -96,7 +96,7 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *pb.BatchGetUsersReques
 
 // usersByID reads users by ids of any kind, in order; nil where there is none.
 func (s *Service) usersByID(ctx context.Context, t terms, ids []string) (now moment, users []*pb.User, err error) {
-	rows, err := s.pool.Query(ctx, selectUsers, s.tenant, t.userIDType, t.departmentIDType, ids)
+	rows, err := s.pool.Query(ctx, selectUsers, s.company(ctx), t.userIDType, t.departmentIDType, ids)
 	if err != nil {
 		return moment{}, nil, fmt.Errorf("read users by id: %w", err)
 	}
