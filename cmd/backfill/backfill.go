@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -12,11 +13,10 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/cmd/internal/report"
-	"github.com/orgmirror/orgmirror/internal/crawl"
 )
 
 func newRoot() *cobra.Command {
-	var format string
+	b := &backfill{}
 	root := &cobra.Command{
 		Use:   "backfill",
 		Short: "Walk a Feishu company once and mirror what it shows",
@@ -24,82 +24,89 @@ func newRoot() *cobra.Command {
 			"the next run (within a day). What did not change is not written. It runs beside `mirror serve`, or without.\n\n" + cli.Help(),
 		Args:    cobra.NoArgs,
 		Version: cli.Version(version),
-		RunE: withCrawl(&format, func(ctx context.Context, cmd *cobra.Command, w walk) error {
-			summary, err := w.backfill(ctx, cmd)
-			if err != nil {
-				return err
-			}
-			if format == "json" {
-				return report.WriteSummaryJSON(cmd.OutOrStdout(), summary)
-			}
-			report.WriteSummary(cmd.OutOrStdout(), summary)
-			return nil
-		}),
+		RunE:    b.withDatabase(b.walk),
 	}
-	plan := &cobra.Command{
+	root.AddCommand(&cobra.Command{
 		Use:   "plan",
 		Short: "Say what a walk would cost: calls and minutes",
 		Long: "plan estimates a walk. Before the first one it asks Feishu for the departments, and for nothing else; after a complete\n" +
-			"one it knows them.",
+			"one it asks for nothing.",
 		Args: cobra.NoArgs,
-		RunE: withCrawl(&format, func(ctx context.Context, cmd *cobra.Command, w walk) error {
-			plan, err := w.Plan(ctx, w.cfg.FeishuRates)
-			if err != nil {
-				return err
-			}
-			if format == "json" {
-				return report.WritePlanJSON(cmd.OutOrStdout(), plan)
-			}
-			report.WritePlan(cmd.OutOrStdout(), plan)
-			return nil
-		}),
-	}
-	root.AddCommand(plan)
+		RunE: b.withDatabase(b.plan),
+	})
 	config.Register(root.PersistentFlags(), config.Database, config.Feishu, config.Tenant)
-	root.PersistentFlags().StringVar(&format, "format", "text", "text or json")
+	root.PersistentFlags().StringVar(&b.format, "format", "text", "text or json")
 	return root
 }
 
-// walk is an open crawl with what shows its progress.
-type walk struct {
-	*app.Crawl
-	cfg      config.Config
-	progress *report.Progress
+// backfill is what both commands work with.
+type backfill struct {
+	format string
+
+	cfg            config.Config
+	db             *app.Database
+	logger         *slog.Logger
+	stdout, stderr io.Writer
 }
 
-// withCrawl opens everything for a command and closes it again.
-func withCrawl(format *string, run func(context.Context, *cobra.Command, walk) error) func(*cobra.Command, []string) error {
+// withDatabase opens the database for a command and closes it again.
+func (b *backfill) withDatabase(run func(context.Context) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) (err error) {
-		cfg, err := app.Settings(cmd, "feishu_app_id", "feishu_app_secret")
-		if *format != "text" && *format != "json" {
-			err = errors.Join(err, cli.Usage(fmt.Errorf("--format: %q: must be text or json", *format)))
-		}
-		if err != nil {
-			return err
-		}
 		ctx := cmd.Context()
-		logger := app.Logger(cmd.ErrOrStderr(), cfg, report.IsTerminal(cmd.ErrOrStderr()))
-		logger.LogAttrs(ctx, slog.LevelInfo, "backfill starts", slog.Any("configuration", cfg))
-		db, err := app.OpenDatabase(ctx, cfg, logger)
+		b.stdout, b.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+		b.cfg, err = app.Settings(cmd, "feishu_app_id", "feishu_app_secret")
+		if b.format != "text" && b.format != "json" {
+			err = errors.Join(err, cli.Usage(fmt.Errorf("--format: %q: must be text or json", b.format)))
+		}
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, db.Close()) }()
-		w := walk{cfg: cfg, progress: report.NewProgress(cmd.ErrOrStderr())}
-		if w.Crawl, err = app.OpenCrawl(ctx, cfg, db, logger, w.progress.Update); err != nil {
+		b.logger = app.Logger(b.stderr, b.cfg, report.IsTerminal(b.stderr))
+		b.logger.LogAttrs(ctx, slog.LevelInfo, "backfill starts", slog.String("version", cli.Version(version)), slog.Any("configuration", b.cfg))
+		if b.db, err = app.OpenDatabase(ctx, b.cfg, b.logger); err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, w.Close()) }()
-		return run(ctx, cmd, w)
+		defer func() { err = errors.Join(err, b.db.Close()) }()
+		return run(ctx)
 	}
 }
 
-func (w walk) backfill(ctx context.Context, cmd *cobra.Command) (crawl.Summary, error) {
-	summary, err := w.Backfill(ctx)
-	w.progress.Done()
-	if err != nil && ctx.Err() != nil && summary.SweepID != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Stopped after %d people in %d departments, %d calls. The next run goes on from here.\n",
-			summary.Users, summary.Departments, summary.Calls)
+func (b *backfill) plan(ctx context.Context) (err error) {
+	c, err := app.OpenPlan(ctx, b.cfg, b.db, b.logger)
+	if err != nil {
+		return err
 	}
-	return summary, err
+	defer func() { err = errors.Join(err, c.Close()) }()
+	plan, err := c.Plan(ctx, b.cfg.FeishuRates)
+	if err != nil {
+		return err
+	}
+	if b.format == "json" {
+		return report.WritePlanJSON(b.stdout, plan)
+	}
+	report.WritePlan(b.stdout, plan)
+	return nil
+}
+
+func (b *backfill) walk(ctx context.Context) (err error) {
+	progress := report.NewProgress(b.stderr)
+	c, err := app.OpenCrawl(ctx, b.cfg, b.db, b.logger, progress.Update)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	summary, err := c.Backfill(ctx)
+	progress.Done()
+	switch {
+	case err != nil:
+		if ctx.Err() != nil && summary.SweepID != "" {
+			fmt.Fprintf(b.stderr, "Stopped after %d people in %d departments, %d calls. The next run goes on from here.\n",
+				summary.Users, summary.Departments, summary.Calls)
+		}
+		return err
+	case b.format == "json":
+		return report.WriteSummaryJSON(b.stdout, summary)
+	}
+	report.WriteSummary(b.stdout, summary)
+	return nil
 }

@@ -37,20 +37,52 @@ type Crawl struct {
 	logger *slog.Logger
 }
 
-// OpenCrawl finds out which company the settings lead to, and makes what is
+// OpenCrawl asks Feishu which company the settings lead to, and makes what is
 // needed to walk it.
-func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, progress func(crawl.Progress)) (_ *Crawl, err error) {
+func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, progress func(crawl.Progress)) (*Crawl, error) {
+	counter := &feishu.Counter{}
+	tenant, err := askTenant(ctx, cfg, db, logger, counter)
+	if err != nil {
+		return nil, err
+	}
+	return openCrawl(ctx, cfg, db, logger, tenant, counter, progress)
+}
+
+// OpenPlan makes what is needed to plan a walk. Where the log already is that of
+// the app, it says which company that is, and Feishu is not asked.
+func OpenPlan(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger) (*Crawl, error) {
+	counter := &feishu.Counter{}
+	owner, err := eventlog.ReadOwner(ctx, db.Pool)
+	if err != nil {
+		return nil, err
+	}
+	tenant := owner.TenantKey
+	if owner.AppID != cfg.FeishuAppID {
+		if tenant, err = askTenant(ctx, cfg, db, logger, counter); err != nil {
+			return nil, err
+		}
+	}
+	return openCrawl(ctx, cfg, db, logger, tenant, counter, nil)
+}
+
+// askTenant asks Feishu who the company is. Its one call is reserved for no
+// company: which one's budget it belongs to is what it asks.
+func askTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ string, err error) {
+	asking := &Crawl{db: db, logger: logger}
+	if err := asking.connect(cfg, "", counter); err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, asking.Close()) }()
+	return crawl.ResolveTenant(ctx, asking.client, cfg.FeishuTenantKey)
+}
+
+func openCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, tenant string, counter *feishu.Counter, progress func(crawl.Progress)) (_ *Crawl, err error) {
 	c := &Crawl{db: db, logger: logger}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	counter := &feishu.Counter{}
-	tenant, err := resolveTenant(ctx, cfg, db, logger, counter)
-	if err != nil {
-		return nil, err
-	}
 	if err := c.connect(cfg, tenant, counter); err != nil {
 		return nil, err
 	}
@@ -63,17 +95,6 @@ func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slo
 		TenantKey: tenant, AppID: cfg.FeishuAppID, Logger: logger, Progress: progress,
 	})
 	return c, err
-}
-
-// resolveTenant asks Feishu who the company is. Its one call is reserved for no
-// company: which one's budget it belongs to is what it asks.
-func resolveTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ string, err error) {
-	asking := &Crawl{db: db, logger: logger}
-	if err := asking.connect(cfg, "", counter); err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, asking.Close()) }()
-	return crawl.ResolveTenant(ctx, asking.client, cfg.FeishuTenantKey)
 }
 
 // connect makes the client and its budget of calls.

@@ -1,0 +1,234 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
+)
+
+// anyPort lets a service find its own ports.
+var anyPort = []string{"MIRROR_HTTP_LISTEN=127.0.0.1:0", "MIRROR_GRPC_LISTEN=127.0.0.1:0", "MIRROR_METRICS_LISTEN=127.0.0.1:0"}
+
+// service is a `mirror serve` that answers.
+type service struct {
+	*process
+	rest, grpc, operations string
+}
+
+const client = "tester:s3cret"
+
+// serve starts the service and waits until it answers.
+func serve(t *testing.T, env []string) service {
+	t.Helper()
+	env = append(append(env[:len(env):len(env)], anyPort...), "MIRROR_API_CLIENTS="+client+":reader")
+	p := start(t, env, binary("mirror"), "serve")
+	address := p.logged(t, "serving")
+	s := service{process: p, rest: "http://" + address["http"].(string), grpc: address["grpc"].(string), operations: "http://" + address["metrics"].(string)}
+	waitFor(t, "readiness", func() bool {
+		code, _ := get(t, s.operations+"/readyz")
+		return code == http.StatusOK
+	})
+	return s
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, secret, _ := strings.Cut(client, ":")
+	req.SetBasicAuth(id, secret)
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+// counts asks the service how many people it knows.
+func (s service) people(t *testing.T) string {
+	t.Helper()
+	code, body := get(t, s.rest+"/v1/sync/status")
+	var status struct{ Counts struct{ Users string } }
+	if err := json.Unmarshal([]byte(body), &status); code != http.StatusOK || err != nil {
+		t.Fatalf("sync status: %d %s (%v)", code, body, err)
+	}
+	return status.Counts.Users
+}
+
+func TestServeBeforeTheFirstBackfillAndDuringIt(t *testing.T) {
+	t.Parallel()
+	_, settings := upstream(t, 120, 15)
+	env := environment(append(settings, "MIRROR_DATABASE_URL="+pgtest.URL(t))...)
+
+	s := serve(t, env)
+	if n := s.people(t); n != "" && n != "0" {
+		t.Errorf("%s people before the first backfill", n)
+	}
+	if code, _ := get(t, s.rest+"/v1/departments/0"); code != http.StatusOK {
+		t.Errorf("the root department before the first backfill: %d", code)
+	}
+	backfill(t, env)
+	if n := s.people(t); n != "120" {
+		t.Errorf("%s people right after the backfill, want 120", n)
+	}
+
+	ask := environment("MIRROR_ADDR="+s.grpc, "MIRROR_CLIENT="+client)
+	tree := mustRun(t, ask, binary("mirror"), "tree")
+	if lines := strings.Count(tree, "od-"); lines != 15 {
+		t.Errorf("the tree shows %d departments, want 15:\n%s", lines, tree)
+	}
+	if status := mustRun(t, env, binary("mirror"), "status"); !strings.HasSuffix(status, "\ncomplete\n") || !strings.Contains(status, " 120\n") {
+		t.Errorf("status:\n%s", status)
+	}
+	for path, want := range map[string]string{"/livez": "ok", "/readyz": "ok", "/metrics": "orgmirror_query_requests_total"} {
+		if code, body := get(t, s.operations+path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d", path, code)
+		}
+	}
+	r := run(t, environment("MIRROR_ADDR="+s.grpc, "MIRROR_CLIENT=tester:wrong"), binary("mirror"), "tree")
+	if r.code != 3 || !strings.Contains(r.stderr, "MIRROR_API_CLIENTS") {
+		t.Errorf("wrong client: exit code %d, %s", r.code, r.stderr)
+	}
+}
+
+func TestPerson(t *testing.T) {
+	t.Parallel()
+	server, settings := upstream(t, 80, 8)
+	env := environment(append(settings, "MIRROR_DATABASE_URL="+pgtest.URL(t))...)
+	backfill(t, env)
+	s := serve(t, env)
+	ask := environment("MIRROR_ADDR="+s.grpc, "MIRROR_CLIENT="+client)
+
+	for _, u := range server.Truth().Users {
+		for _, text := range []string{u.OpenID, u.UnionID, u.UserID} {
+			if out := mustRun(t, ask, binary("mirror"), "person", text); !strings.Contains(out, u.Name) || strings.Contains(out, u.Mobile) {
+				t.Errorf("person %s: no %s, or a mobile number for a reader, in\n%s", text, u.Name, out)
+			}
+		}
+		if out := mustRun(t, ask, binary("mirror"), "person", u.Name); !strings.Contains(out, u.OpenID) {
+			t.Errorf("person %s: no %s in\n%s", u.Name, u.OpenID, out)
+		}
+		break // one is as good as another
+	}
+	for _, nobody := range []string{"ou_nobody", "Nobody At All"} {
+		if r := run(t, ask, binary("mirror"), "person", nobody); r.code != 1 || !strings.Contains(r.stderr, "nobody in the mirror") {
+			t.Errorf("person %s: exit code %d, %s", nobody, r.code, r.stderr)
+		}
+	}
+}
+
+func TestServeStops(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		signal os.Signal
+		code   int
+	}{
+		{"by a supervisor", syscall.SIGTERM, 0},
+		{"by Ctrl-C", os.Interrupt, 130},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, environment("MIRROR_DATABASE_URL="+pgtest.URL(t)))
+			s.signal(t, c.signal)
+			if code := s.code(t); code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			s.logged(t, "stopped")
+			for line := range strings.Lines(s.stderr.String()) {
+				var entry struct{ Level string }
+				if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Level == "ERROR" {
+					t.Errorf("logged on the way down: %s", line)
+				}
+			}
+		})
+	}
+}
+
+func TestServeIsNotReadyWithoutItsDatabase(t *testing.T) {
+	t.Parallel()
+	database := pgtest.URL(t)
+	s := serve(t, environment("MIRROR_DATABASE_URL="+database))
+	execute(t, database, "UPDATE public.orgmirror_migration SET version_id = 99999 WHERE version_id = (SELECT max(version_id) FROM public.orgmirror_migration)")
+	code, body := get(t, s.operations+"/readyz")
+	if code != http.StatusServiceUnavailable || !strings.Contains(body, "99999") {
+		t.Errorf("readyz with a foreign schema: %d %s", code, body)
+	}
+	if code, _ := get(t, s.operations+"/livez"); code != http.StatusOK {
+		t.Errorf("livez: %d", code)
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	t.Parallel()
+	env := environment("MIRROR_DATABASE_URL=" + pgtest.EmptyURL(t))
+	migrate := func(direction string) string { return mustRun(t, env, binary("mirror"), "migrate", direction) }
+
+	if before := migrate("status"); !strings.Contains(before, "not applied") {
+		t.Errorf("status of an empty database:\n%s", before)
+	}
+	if up := migrate("up"); strings.Contains(up, "not applied") {
+		t.Errorf("status after up:\n%s", up)
+	}
+	serve(t, env)
+	if down := migrate("down"); strings.Count(down, "not applied") != 1 {
+		t.Errorf("status after down:\n%s", down)
+	}
+	if r := run(t, env, binary("mirror"), "serve"); r.code != 5 {
+		t.Errorf("serve below its schema: exit code %d", r.code)
+	}
+	migrate("up")
+}
+
+// An embedded server outlives the process that started it while another uses it,
+// and is gone when nobody does.
+func TestEmbeddedServerIsShared(t *testing.T) {
+	t.Parallel()
+	_, settings := upstream(t, 30, 4)
+	env := environment(append(settings, "MIRROR_DATA_DIR="+dataDir(t))...)
+
+	s := serve(t, env) // starts it
+	backfill(t, env)   // joins
+	if n := s.people(t); n != "30" {
+		t.Errorf("%s people, want 30", n)
+	}
+	query := "SELECT pg_postmaster_start_time()"
+	sql := start(t, env, binary("mirror"), "sql", "SELECT pg_sleep(2), "+query[len("SELECT "):])
+	s.signal(t, syscall.SIGTERM)
+	if code := s.code(t); code != 0 {
+		t.Errorf("serve: exit code %d", code)
+	}
+	if code := sql.code(t); code != 0 { // was in the middle of it
+		t.Errorf("sql: exit code %d, %s", code, sql.stderr)
+	}
+	if status := mustRun(t, env, binary("mirror"), "status"); !strings.HasSuffix(status, "\ncomplete\n") {
+		t.Errorf("status from a server started anew:\n%s", status)
+	}
+}
+
+// dataDir is a folder that an embedded server run by root can reach, too.
+func dataDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "om")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
