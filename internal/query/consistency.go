@@ -78,6 +78,7 @@ func (s *Service) read(ctx context.Context, fresh *freshness, query func(context
 			return meta{}, notFreshEnough(m, fresh.position)
 		}
 	}
+	s.pool.replan(m.position)
 	return s.metaOf(ctx, m)
 }
 

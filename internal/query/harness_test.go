@@ -197,3 +197,5 @@ func departmentIDs(departments []*pb.Department) string {
 	}
 	return strings.Join(ids, " ")
 }
+
+func codeOf(err error) codes.Code { return status.Code(err) }

@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -13,10 +14,10 @@ import (
 // Every statement here is planned once for each session and kept
 // (force_generic_plan): planning them costs several times what running them
 // does, and PostgreSQL's own choice replans those whose parameters switch parts
-// off. The plans must then be right whatever the tables held when they were made
-// (serve may start on an empty database), so they are kept to the indexes. All
-// statements are written for nested loops over indexes; none wants a hash of a
-// table. JIT would compile some of them for longer than they run.
+// off. All are written for nested loops over indexes, and kept to that whatever
+// the statistics say: before the first ANALYZE they say that a company has a
+// handful of rows, which may as well be read whole. JIT would compile some of them
+// for longer than they run.
 //
 // It is SET and not a start-up parameter, since poolers refuse unknown ones.
 const prepareSession = `
@@ -25,11 +26,31 @@ SET plan_cache_mode = force_generic_plan;
 SET jit = off;
 SET enable_seqscan = off;
 SET enable_hashjoin = off;
-SET enable_mergejoin = off`
+SET enable_mergejoin = off;
+SET enable_material = off`
+
+// sessions are those for reading.
+type sessions struct {
+	*pgxpool.Pool
+
+	planned atomic.Int64 // the log's position when plans were last thrown away
+}
+
+// firstPlans is up to which position a plan made on an empty database does no harm.
+const firstPlans = 1000
+
+// replan throws the sessions, and with them the plans, away whenever the log has
+// doubled. On an empty table all indexes look alike, and a plan made there may use
+// the wrong one: until ANALYZE comes by, that is, which nobody promises.
+func (s *sessions) replan(position int64) {
+	if last := s.planned.Load(); position >= 2*last+firstPlans && s.planned.CompareAndSwap(last, position) {
+		s.Reset()
+	}
+}
 
 // openSessions makes a pool for reading with the address and limits of another.
 // It connects when first used.
-func openSessions(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error) {
+func openSessions(ctx context.Context, pool *pgxpool.Pool) (*sessions, error) {
 	cfg := pool.Config()
 	before := cfg.AfterConnect
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -47,5 +68,5 @@ func openSessions(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Pool, error
 	if err != nil {
 		return nil, fmt.Errorf("set up sessions for reading: %w", err)
 	}
-	return reading, nil
+	return &sessions{Pool: reading}, nil
 }

@@ -66,7 +66,7 @@ INSERT INTO directory.sweeps (tenant_key, sweep_id, started_at, completed_at, po
 VALUES ('t', '00000000-0000-0000-0000-000000000001', now() - interval '1 hour', now() - interval '50 minutes', 21501);
 
 INSERT INTO mirror.event_log (position, recorded_at, occurred_at, tenant_key, app_id, event_id, payload)
-SELECT i, now() - interval '1 hour', now() - interval '1 hour', 't', 'a', 'e' || i, '{}'
+SELECT i, now() - interval '1 hour', now() - interval '1 hour', 't', 'app', 'e' || i, '{}'
 FROM generate_series(1, 21501) AS i;
 
 UPDATE mirror.event_log_head

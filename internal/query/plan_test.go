@@ -1,0 +1,134 @@
+package query
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
+)
+
+// TestPlans asks for the plan of each statement as a session for reading makes
+// it, with statistics and before the first ANALYZE.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	company, err := os.ReadFile("testdata/company.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, _, found := strings.Cut(string(company), "ANALYZE")
+	if !found {
+		t.Fatal("the company is never analyzed")
+	}
+	for name, fill := range map[string]string{"fresh": fresh, "analyzed": string(company)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := pgtest.DB(t)
+			if _, err := pool.Exec(t.Context(), fill); err != nil {
+				t.Fatal(err)
+			}
+			reading, err := openSessions(t.Context(), pool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(reading.Close)
+			for _, s := range []struct {
+				name, sql, args string
+				indexes         []string
+			}{
+				{"user", selectUser, `'t', 'x'`, []string{"users_pkey", "checkpoint_pkey"}},
+				{"users", selectUsers, `'t', 'user_id', 'department_id', '{x}'`, []string{"users_pkey", "users_user_id", "users_union_id", "departments_pkey"}},
+				{"found", selectFound, `'t', 'open_id', 'open_department_id', 'a', false, -1, '', '', 51`, []string{"users_name", "users_en_name", "users_nickname", "users_pkey"}},
+				{"members", selectMembers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 1`, []string{"memberships_pkey", "users_pkey"}},
+				{"members below", selectMembersBelow, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100`, []string{"departments_path", "memberships_pkey", "users_pkey"}},
+				{"department", selectDepartment, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey", "departments_department_id", "department_leaders_pkey"}},
+				{"children", selectChildren, `'t', 'open_id', 'department_id', 'x', false, '-Infinity', '', 51`, []string{"departments_parent", "departments_pkey"}},
+				{"ancestors", selectAncestors, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
+				{"past", selectPast, `'t', 1`, []string{"event_log_pkey", "sweeps_"}},
+			} {
+				conn, err := reading.Acquire(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				plan := planOf(t, conn.Conn(), s.sql, s.args)
+				conn.Release()
+				for _, index := range s.indexes {
+					if !strings.Contains(plan, index) {
+						t.Errorf("%s does not use %s:\n%s", s.name, index, plan)
+					}
+				}
+				for line := range strings.Lines(plan) {
+					if strings.Contains(line, "Seq Scan") && !strings.Contains(line, "event_log_head") {
+						t.Errorf("%s reads a whole table: %s", s.name, line)
+					}
+				}
+				// The walks that are meant: who left, only where asked for; sweeps from the newest back.
+				if strings.Contains(plan, "Index Cond: (tenant_key = $1)\n") && s.name != "members" && s.name != "past" {
+					t.Errorf("%s reads a whole company:\n%s", s.name, plan)
+				}
+				if strings.Contains(plan, "JIT") {
+					t.Errorf("%s is compiled:\n%s", s.name, plan)
+				}
+			}
+		})
+	}
+}
+
+// TestPlansOfAnEmptyDatabaseAreForgotten fills the database under a service that
+// has planned everything already.
+func TestPlansOfAnEmptyDatabaseAreForgotten(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.DB(t)
+	reading, err := openSessions(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reading.Close)
+	session := func() (pid uint32) {
+		conn, err := reading.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Release()
+		return conn.Conn().PgConn().PID()
+	}
+	first := session()
+	reading.replan(firstPlans - 1)
+	if session() != first {
+		t.Error("a small log made a new session")
+	}
+	reading.replan(firstPlans)
+	second := session()
+	if second == first {
+		t.Error("the session that planned on an empty database is still there")
+	}
+	reading.replan(2 * firstPlans)
+	if session() != second {
+		t.Error("a log that has not doubled made a new session")
+	}
+	reading.replan(3 * firstPlans)
+	if session() == second {
+		t.Error("a log three times as long kept the session")
+	}
+}
+
+func planOf(t *testing.T, conn *pgx.Conn, sql, args string) string {
+	t.Helper()
+	if _, err := conn.Exec(t.Context(), "PREPARE asked AS "+sql); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), "EXPLAIN EXECUTE asked("+args+")", pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "DEALLOCATE asked"); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(lines, "\n")
+}
