@@ -26,7 +26,11 @@ const client = "tester:s3cret"
 // serve starts the service and waits until it answers.
 func serve(t *testing.T, env []string) service {
 	t.Helper()
-	env = append(append(env[:len(env):len(env)], anyPort...), "MIRROR_API_CLIENTS="+client+":reader")
+	return serveWith(t, append(append(env[:len(env):len(env)], anyPort...), "MIRROR_API_CLIENTS="+client+":reader"))
+}
+
+func serveWith(t *testing.T, env []string) service {
+	t.Helper()
 	p := start(t, env, binary("mirror"), "serve")
 	address := p.logged(t, "serving")
 	s := service{process: p, rest: "http://" + address["http"].(string), grpc: address["grpc"].(string), operations: "http://" + address["metrics"].(string)}

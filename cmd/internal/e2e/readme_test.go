@@ -1,0 +1,70 @@
+package e2e_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
+	"github.com/orgmirror/orgmirror/internal/sandbox"
+)
+
+// The README's way to mirror a company works as it is written, with a sandbox in
+// Feishu's place and free ports in the place of the usual ones.
+func TestREADMECommands(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(root + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(content), "\n## Mirror your company\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	server, settings := upstream(t, 40, 5)
+	if _, err := server.AddUser(sandbox.User{Name: "Ann"}); err != nil {
+		t.Fatal(err)
+	}
+	settings = append(settings, "MIRROR_DATABASE_URL="+pgtest.URL(t), "PATH="+binaries+":"+os.Getenv("PATH"))
+
+	var s service
+	ran := map[string]int{}
+	for _, command := range fenced(section) {
+		word, rest, _ := strings.Cut(command, " ")
+		ran[word]++
+		switch {
+		case word == "export":
+			for setting := range strings.FieldsSeq(rest) {
+				if !strings.Contains(setting, "…") { // what only a real company has
+					settings = append(settings, setting)
+				}
+			}
+		case command == "mirror serve":
+			s = serveWith(t, environment(append(settings, anyPort...)...))
+			settings = append(settings, "MIRROR_ADDR="+s.grpc)
+		default:
+			command = strings.ReplaceAll(command, "http://127.0.0.1:8080", s.rest)
+			if out := shell(t, command, settings...); out == "" || strings.Contains(out, `"error"`) {
+				t.Errorf("%s\n%s", command, out)
+			}
+		}
+	}
+	if ran["backfill"] != 2 || ran["curl"] != 2 || ran["mirror"] != 5 {
+		t.Errorf("commands found in the README: %v", ran)
+	}
+}
+
+// fenced lists the commands in fenced blocks, without their remarks.
+func fenced(markdown string) []string {
+	var commands []string
+	inside := false
+	for line := range strings.Lines(markdown) {
+		if strings.HasPrefix(line, "```") {
+			inside = !inside
+			continue
+		}
+		command, _, _ := strings.Cut(line, "  #")
+		if command = strings.TrimSpace(command); inside && command != "" {
+			commands = append(commands, command)
+		}
+	}
+	return commands
+}
