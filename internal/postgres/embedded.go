@@ -145,8 +145,10 @@ func (s site) watch(ctx context.Context) {
 		if pid, err := readPidFile(s.data); err == nil && pidExists(pid.pid) {
 			continue
 		}
+		ticker.Reset(watchInterval)
 		if err := s.restart(ctx); err != nil && ctx.Err() == nil {
 			s.logger.LogAttrs(ctx, slog.LevelError, "embedded database is down", slog.Any("error", err))
+			ticker.Reset(30 * watchInterval)
 		}
 	}
 }
@@ -189,8 +191,11 @@ func openSite(dataDir string, logger *slog.Logger) (site, error) {
 	if os.Geteuid() == 0 {
 		mode = 0o755 // the server's account must come through
 	}
-	if err := os.MkdirAll(dataDir, mode); err != nil {
-		return site{}, fmt.Errorf("make the data directory: %w", err)
+	if _, err := os.Stat(dataDir); errors.Is(err, os.ErrNotExist) {
+		// Chmod, because the umask may take more away than we do.
+		if err := errors.Join(os.MkdirAll(dataDir, mode), os.Chmod(dataDir, mode)); err != nil {
+			return site{}, fmt.Errorf("make the data directory: %w", err)
+		}
 	}
 	root, err := filepath.Abs(dataDir)
 	if err == nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -73,7 +74,7 @@ func parse(cfg Config) (*pgxpool.Config, error) {
 		}
 		return nil, fmt.Errorf("%w: %w", ErrURL, err)
 	}
-	if given, err := url.Parse(cfg.URL); err != nil || !given.Query().Has("pool_max_conns") {
+	if !strings.Contains(cfg.URL, "pool_max_conns=") {
 		poolConfig.MaxConns = cfg.MaxConns
 		if cfg.MaxConns <= 0 {
 			poolConfig.MaxConns = defaultMaxConns
@@ -88,7 +89,7 @@ func parse(cfg Config) (*pgxpool.Config, error) {
 	if params["timezone"] == "" {
 		params["timezone"] = "UTC"
 	}
-	if given, err := url.Parse(cfg.URL); err != nil || !given.Query().Has("connect_timeout") {
+	if !strings.Contains(cfg.URL, "connect_timeout=") {
 		poolConfig.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	return poolConfig, nil

@@ -161,12 +161,16 @@ func notFound(major int, rejected []string) error {
 		version = strconv.Itoa(major)
 	}
 	advice := "apt-get install postgresql (Debian, Ubuntu), dnf install postgresql-server (RHEL, Fedora)"
+	if major > 0 {
+		advice = fmt.Sprintf("apt-get install postgresql-%d (Debian, Ubuntu), dnf install postgresql%d-server (RHEL, Fedora)", major, major)
+	}
 	if runtime.GOOS == "darwin" {
 		advice = "brew install postgresql@" + version
 	}
 	var seen string
 	if len(rejected) > 0 {
-		seen = " (seen: " + strings.Join(rejected, "; ") + ")"
+		slices.Sort(rejected)
+		seen = " (seen: " + strings.Join(slices.Compact(rejected), "; ") + ")" // PATH repeats the other places
 	}
 	return fmt.Errorf("%w: %s is needed%s; install it: %s; or name the folder of its programs in PG_BIN; "+
 		"or name a running server in MIRROR_DATABASE_URL", ErrNoBinaries, wanted, seen, advice)

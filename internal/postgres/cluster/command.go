@@ -35,7 +35,7 @@ func (b Binaries) InitDB(ctx context.Context, account Account, dir string, sync 
 		"--locale=C", "--locale-provider=icu", "--icu-locale=und",
 	}
 	if !sync {
-		args = append(args, "--no-sync")
+		args = append(args, "--no-sync", "--wal-segsize=1") // a small cluster, quick to copy
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(b.Dir, "initdb"), args...)
 	cmd.SysProcAttr, cmd.Dir, cmd.Env = account.procAttr(), filepath.Dir(dir), environment()

@@ -36,6 +36,9 @@ type server struct {
 	// lifeline is the supervisor's standard input. The field keeps it from being
 	// collected as garbage, which would close it and end the server.
 	lifeline io.Closer
+
+	mu   sync.Mutex
+	conn *pgx.Conn // for admin; nil before its first use
 }
 
 // theServer starts the server at the first call.
@@ -92,7 +95,7 @@ func launch(ctx context.Context, binaries cluster.Binaries, account cluster.Acco
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	if err := binaries.InitDB(ctx, account, data, false); err != nil {
+	if err := makeCluster(ctx, binaries, account, data); err != nil {
 		return nil, err
 	}
 	cmd := account.Script(dir, supervise, append([]string{dir}, binaries.ServerArgs(data, dir, throwAway...)...)...)
