@@ -100,14 +100,17 @@ const wideSubtree = 100
 // people in order and keep those with a department in it, until the page is full;
 // the wider the subtree, the sooner. The one-time filters on wide run only one of
 // them. People who left are in no department any more, so they are found by the
-// walk.
+// walk. The bounds of the path are sub-selects and not joined columns: that is how
+// the planner sees a range, and a small one.
 const selectMembersBelow = `WITH ` + askedDepartment + `,
 extent AS (
     SELECT $5 OR count(*) >= $8 AS wide
     FROM (
         SELECT
-        FROM target AS t
-        JOIN directory.departments AS d ON d.tenant_key = $1 AND d.path >= t.path AND d.path < t.beyond
+        FROM directory.departments AS d
+        WHERE d.tenant_key = $1
+          AND d.path >= (SELECT t.path FROM target AS t)
+          AND d.path < (SELECT t.beyond FROM target AS t)
         LIMIT $8
     ) AS x
 ),
@@ -119,9 +122,11 @@ page AS (
             FROM target AS t
             UNION
             SELECT d.open_department_id
-            FROM target AS t
-            JOIN directory.departments AS d ON d.tenant_key = $1 AND d.path >= t.path AND d.path < t.beyond
-            WHERE d.removed_at IS NULL
+            FROM directory.departments AS d
+            WHERE d.tenant_key = $1
+              AND d.path >= (SELECT t.path FROM target AS t)
+              AND d.path < (SELECT t.beyond FROM target AS t)
+              AND d.removed_at IS NULL
         ) AS s
         JOIN directory.memberships AS m ON m.tenant_key = $1 AND m.open_department_id = s.id AND m.open_id > $6
         WHERE NOT (SELECT e.wide FROM extent AS e)

@@ -47,12 +47,12 @@ VALUES ('t', 'ou_e1', 'ÉLODIE', NULL, NULL, '{}', NULL, NULL, 1),
 		{"安", "ann"},
 		{"安娜", "ann"},
 		{"annie", "ann"},
-		{"ANN", "ann zoe"},  // Ann exactly, Zoe by the alias Anne
-		{"Anne", "zoe"},     // exact by alias
-		{"robert", "bob"},   // English name
-		{"  Bob\t", "bob"},  // spaces around it do not count
-		{"ob", ""},          // not from the middle
-		{"élodie", "e1 e2"}, // case beyond ASCII
+		{"ANN", "ann zoe"},        // Ann exactly, Zoe by the alias Anne
+		{"Anne", "zoe"},           // exact by alias
+		{"robert", "bob"},         // English name
+		{"  Bob\t", "bob"},        // spaces around it do not count
+		{"ob", ""},                // not from the middle
+		{"élodie", "e1 e2"},       // case beyond ASCII
 		{"max", "m1 m2 m6 m4 m3"}, // exact first; then by name, who has none first
 		{"50%", "pct"},
 		{"50_", "u1"},
