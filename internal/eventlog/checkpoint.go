@@ -36,6 +36,12 @@ func MoveCheckpoint(ctx context.Context, tx pgx.Tx, consumer string, from, to di
 	return moved(tag, err, consumer, from, to)
 }
 
+// moveAlone moves a checkpoint in a transaction of its own, in one round trip.
+func (l *Log) moveAlone(ctx context.Context, page Page) error {
+	tag, err := l.pool.Exec(ctx, moveCheckpoint, moveArgs(page.Consumer, page.From, page.To))
+	return moved(tag, err, page.Consumer, page.From, page.To)
+}
+
 // QueueMoveCheckpoint is MoveCheckpoint for a pipelined transaction: it queues
 // the statement, and the batch's Close answers the error.
 func QueueMoveCheckpoint(batch *pgx.Batch, consumer string, from, to directory.Position) {

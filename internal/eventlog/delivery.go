@@ -127,7 +127,7 @@ func (s *Subscriber) hand(ctx, working context.Context, page Page, out chan<- *m
 // the handler: who acknowledges without having moved it would lose a page.
 func (s *Subscriber) settle(ctx context.Context, page Page) (bool, error) {
 	if s.opts.CheckpointOnAck {
-		err := s.move(ctx, page)
+		err := s.log.moveAlone(ctx, page)
 		return err == nil, err
 	}
 	defer s.log.ears.moved.ring() // the notification comes later, or not at all

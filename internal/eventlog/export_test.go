@@ -32,3 +32,10 @@ func WriterSession(ctx context.Context, pool *pgxpool.Pool, timeout time.Duratio
 
 // SQLState is the server's code of an error.
 func SQLState(err error) string { return sqlState(err) }
+
+// Waiters is how many Awaits are under way.
+func Waiters(l *Log) int {
+	l.awaits.mu.Lock()
+	defer l.awaits.mu.Unlock()
+	return len(l.awaits.waiting)
+}

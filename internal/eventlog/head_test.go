@@ -2,6 +2,7 @@ package eventlog_test
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -120,6 +121,7 @@ func TestOneAppPerTenant(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			again, err := eventlog.Open(t.Context(), pool, eventlog.Options{TenantKey: tt.tenant, AppID: tt.app})
 			if !errors.Is(err, tt.want) {
 				t.Errorf("error = %v, want %v", err, tt.want)
@@ -136,7 +138,6 @@ func TestAppendOnly(t *testing.T) {
 	t.Parallel()
 	l, pool := newLog(t, eventlog.Options{})
 	appendAll(t, l, records("e", 3)...)
-	want := readAll(t, l)
 	var superuser bool
 	if err := pool.QueryRow(t.Context(), `SELECT rolsuper FROM pg_roles WHERE rolname = current_user`).Scan(&superuser); err != nil {
 		t.Fatal(err)
@@ -155,6 +156,7 @@ func TestAppendOnly(t *testing.T) {
 			`MERGE INTO mirror.event_log AS l USING (VALUES (1)) AS v (p) ON l.position = v.p WHEN MATCHED THEN DELETE`,
 		} {
 			t.Run(role+" "+sql, func(t *testing.T) {
+				t.Parallel()
 				tx, err := pool.Begin(t.Context())
 				if err != nil {
 					t.Fatal(err)
@@ -163,14 +165,12 @@ func TestAppendOnly(t *testing.T) {
 				if _, err := tx.Exec(t.Context(), `SELECT set_config('session_replication_role', $1, true)`, role); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := tx.Exec(t.Context(), sql); eventlog.SQLState(err) != "42501" {
+				_, err = tx.Exec(t.Context(), sql)
+				if eventlog.SQLState(err) != "42501" || !strings.Contains(err.Error(), "append-only") {
 					t.Errorf("error = %v, want the log's refusal", err)
 				}
 			})
 		}
-	}
-	if got := readAll(t, l); len(got) != len(want) {
-		t.Errorf("%d records, want %d", len(got), len(want))
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 )
@@ -168,13 +167,6 @@ func (s *Subscriber) follow(ctx context.Context, consumer string, h *hold, out c
 		}
 		s.log.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "consumer's lock lost, delivery stopped", slog.String("consumer", consumer))
 	}
-}
-
-// move is the checkpoint's move for handlers whose effects are elsewhere.
-func (s *Subscriber) move(ctx context.Context, page Page) error {
-	return pgx.BeginFunc(ctx, s.log.pool, func(tx pgx.Tx) error {
-		return MoveCheckpoint(ctx, tx, page.Consumer, page.From, page.To)
-	})
 }
 
 // checkHoles makes sure that a page begins right after the checkpoint and has no

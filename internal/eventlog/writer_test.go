@@ -37,7 +37,7 @@ func (c lineConn) Read(p []byte) (int, error) {
 	if n > 0 && c.line.swallow.CompareAndSwap(true, false) {
 		// The server has said it, so it has done it. We never hear of it.
 		c.line.lost.Add(1)
-		_ = c.Conn.Close()
+		_ = c.Close()
 		return 0, io.ErrUnexpectedEOF
 	}
 	return n, err
