@@ -18,9 +18,11 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/orgmirror/orgmirror/proto"
@@ -33,14 +35,20 @@ import (
 // Answers can be larger than the 4 MiB that a gRPC connection takes unless told
 // otherwise; [Loopback] makes a connection that does.
 func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
+	described, err := describedParameters(proto.OpenAPI())
+	if err != nil {
+		return nil, err
+	}
 	marshaler := &runtime.JSONPb{MarshalOptions: protojson.MarshalOptions{UseProtoNames: true}}
 	api := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler),
-		runtime.SetQueryParameterParser(strictQuery{}),
+		runtime.WithMiddlewares(described.strict),
 		runtime.WithErrorHandler(writeError),
 		runtime.WithRoutingErrorHandler(writeRoutingError),
-		// The segments are split before they are unescaped: ids may hold a slash.
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
+		// The path is split before its segments are unescaped: ids may hold a slash.
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
 		// Only Authorization goes in, which the mux passes on by itself, and no metadata out.
 		runtime.WithIncomingHeaderMatcher(noHeader),
 		runtime.WithOutgoingHeaderMatcher(noHeader),
@@ -52,7 +60,7 @@ func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 		return nil, fmt.Errorf("register the sync service: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", private(api))
+	mux.Handle("/v1/", private(onlyUTF8(api)))
 	mux.HandleFunc("GET /openapi.json", serveOpenAPI)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		writeRoutingError(r.Context(), nil, nil, w, r, http.StatusNotFound)
@@ -67,6 +75,18 @@ func private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onlyUTF8 refuses paths that gRPC could not carry. (parameters.check does so
+// for the query.)
+func onlyUTF8(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !utf8.ValidString(r.URL.Path) {
+			write(w, http.StatusBadRequest, explained(codes.InvalidArgument, reasonArgument, "the path is not UTF-8"))
+			return
+		}
 		next.ServeHTTP(w, r)
 	})
 }

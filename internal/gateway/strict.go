@@ -1,63 +1,92 @@
 package gateway
 
 import (
+	"encoding/json"
 	"fmt"
-	"net/url"
+	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// strictQuery reads query parameters as the mux would by itself, but refuses
-// those that it would pass over: unknown ones, and those that the path gives.
-type strictQuery struct{}
+// parameters are the query parameters of each path, as the API describes them:
+// "/v1/users/{user}" has read_mask and more.
+type parameters map[string][]string
 
-func (strictQuery) Parse(req proto.Message, values url.Values, inPath *utilities.DoubleArray) error {
-	fields := req.ProtoReflect().Descriptor().Fields()
-	for name := range values {
-		field := fields.ByName(protoreflect.Name(name))
-		switch {
-		case field == nil:
-			return badParameter(name, "there is no such parameter; there are "+strings.Join(names(fields, inPath), ", "))
-		case inPath.HasCommonPrefix([]string{name}):
-			return badParameter(name, "it is given by the path")
+// describedParameters reads them from the API's own description, so that what is
+// described and what is accepted cannot differ.
+func describedParameters(openAPI []byte) (parameters, error) {
+	var api struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct{ Name, In string }
 		}
 	}
-	if err := (&runtime.DefaultQueryParser{}).Parse(req, values, inPath); err != nil {
-		return badParameter("", err.Error())
+	if err := json.Unmarshal(openAPI, &api); err != nil {
+		return nil, fmt.Errorf("read the description of the API: %w", err)
+	}
+	p := parameters{}
+	for path, methods := range api.Paths {
+		for _, method := range methods {
+			p[path] = []string{}
+			for _, parameter := range method.Parameters {
+				if parameter.In == "query" {
+					p[path] = append(p[path], parameter.Name)
+				}
+			}
+			slices.Sort(p[path])
+		}
+	}
+	return p, nil
+}
+
+// strict refuses query parameters that the mux would pass over: unknown ones,
+// other spellings, and those that the path gives.
+//
+// It is no runtime.QueryParameterParser: setting one sets it for all gateways of
+// the process.
+func (p parameters) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
+		if err := p.check(r); err != nil {
+			writeError(r.Context(), nil, nil, w, r, err)
+			return
+		}
+		next(w, r, pathParams)
+	}
+}
+
+func (p parameters) check(r *http.Request) error {
+	pattern, ok := runtime.HTTPPattern(r.Context())
+	if !ok {
+		return status.Error(codes.Internal, "a request without a pattern")
+	}
+	known, ok := p[strings.ReplaceAll(pattern.String(), "=*}", "}")]
+	if !ok {
+		return status.Errorf(codes.Internal, "%s is not in the description of the API", pattern)
+	}
+	for name, values := range r.URL.Query() {
+		switch {
+		case !slices.Contains(known, name):
+			return badParameter(name, "there is no such parameter here; there are "+strings.Join(known, ", "))
+		case slices.ContainsFunc(values, func(s string) bool { return !utf8.ValidString(s) }):
+			return badParameter(name, "it is not UTF-8")
+		}
 	}
 	return nil
 }
 
-// names lists the parameters that a request may have in its query.
-func names(fields protoreflect.FieldDescriptors, inPath *utilities.DoubleArray) []string {
-	var all []string
-	for i := range fields.Len() {
-		if name := string(fields.Get(i).Name()); !inPath.HasCommonPrefix([]string{name}) {
-			all = append(all, name)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
-
 func badParameter(name, why string) error {
-	if name == "" {
-		return status.Error(codes.InvalidArgument, why)
-	}
-	st, err := status.New(codes.InvalidArgument, fmt.Sprintf("query parameter %q: %s", name, why)).WithDetails(
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	st := status.Newf(codes.InvalidArgument, "query parameter %q: %s", name, why)
+	if with, err := st.WithDetails(
 		&errdetails.ErrorInfo{Reason: reasonArgument, Domain: errorDomain},
 		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: name, Description: why, Reason: reasonArgument}}},
-	)
-	if err != nil {
-		return status.Error(codes.InvalidArgument, why)
+	); err == nil {
+		st = with
 	}
 	return st.Err()
 }
