@@ -6,7 +6,7 @@ SHELL := bash
 GO ?= go
 # The tools are pinned: buf and the protoc plugins in tools/go.mod, golangci-lint
 # here, because its dependencies and buf's do not get on in one module.
-BUF ?= $(GO) tool -modfile=tools/go.mod buf
+export BUF ?= $(GO) tool -modfile=tools/go.mod buf
 GOLANGCI_VERSION := 2.15.0
 GOLANGCI ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)
 # One that is installed saves three minutes, where it is the same version.

@@ -9,6 +9,10 @@ import (
 	"syscall"
 	"testing"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
 	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
 )
 
@@ -235,4 +239,32 @@ func dataDir(t *testing.T) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
+}
+
+// A graceful stop waits for calls under way; the second Ctrl-C does not.
+func TestSecondCtrlCEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	s := serve(t, environment("MIRROR_DATABASE_URL="+pgtest.URL(t)))
+	conn, err := grpc.NewClient(s.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []healthpb.HealthCheckResponse_ServingStatus{healthpb.HealthCheckResponse_SERVING, healthpb.HealthCheckResponse_NOT_SERVING} {
+		health, err := watch.Recv()
+		if err != nil || health.GetStatus() != want {
+			t.Fatalf("health %v (%v), want %v", health, err, want)
+		}
+		s.signal(t, os.Interrupt) // the second one when the service is on its way down
+	}
+	if code := s.code(t); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+	if strings.Contains(s.stderr.String(), `"stopped"`) {
+		t.Errorf("the service was waited for:\n%s", s.stderr)
+	}
 }
