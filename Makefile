@@ -26,7 +26,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## a living copy of a made-up organisation of 5000 people, with commands to try
-	@bin/mirror demo
+	@bin/mirror demo || [ $$? = 130 ] # Ctrl-C is how it ends
 
 build: ## bin/mirror and bin/backfill
 	$(GO) build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/mirror ./cmd/backfill
