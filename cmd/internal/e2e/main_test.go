@@ -29,7 +29,11 @@ func testMain(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(binaries)
-	build := exec.CommandContext(context.Background(), "go", "build", "-o", binaries, "./cmd/mirror", "./cmd/backfill")
+	args := []string{"build", "-o", binaries}
+	if raceDetector {
+		args = append(args, "-race") // what the tests run under, the programs do
+	}
+	build := exec.CommandContext(context.Background(), "go", append(args, "./cmd/mirror", "./cmd/backfill")...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build the programs: %w\n%s", err, out)

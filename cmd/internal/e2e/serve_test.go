@@ -201,32 +201,6 @@ func TestMigrate(t *testing.T) {
 	migrate("up")
 }
 
-// An embedded server outlives the process that started it while another uses it,
-// and is gone when nobody does.
-func TestEmbeddedServerIsShared(t *testing.T) {
-	t.Parallel()
-	_, settings := upstream(t, 30, 4)
-	env := environment(append(settings, "MIRROR_DATA_DIR="+dataDir(t))...)
-
-	s := serve(t, env) // starts it
-	backfill(t, env)   // joins
-	if n := s.people(t); n != "30" {
-		t.Errorf("%s people, want 30", n)
-	}
-	query := "SELECT pg_postmaster_start_time()"
-	sql := start(t, env, binary("mirror"), "sql", "SELECT pg_sleep(2), "+query[len("SELECT "):])
-	s.signal(t, syscall.SIGTERM)
-	if code := s.code(t); code != 0 {
-		t.Errorf("serve: exit code %d", code)
-	}
-	if code := sql.code(t); code != 0 { // was in the middle of it
-		t.Errorf("sql: exit code %d, %s", code, sql.stderr)
-	}
-	if status := mustRun(t, env, binary("mirror"), "status"); !strings.HasSuffix(status, "\ncomplete\n") {
-		t.Errorf("status from a server started anew:\n%s", status)
-	}
-}
-
 // dataDir is a folder that an embedded server run by root can reach, too.
 func dataDir(t *testing.T) string {
 	t.Helper()
