@@ -67,7 +67,6 @@ var outside = []struct {
 	{"github.com/pressly/goose", []string{"internal/postgres"}, true},
 	{"github.com/larksuite/", []string{"internal/feishu"}, true},
 	{"github.com/spf13/", []string{"cmd"}, false},
-	{"github.com/knadh/", []string{"cmd"}, false},
 }
 
 // pkg is what `go list -json` says of a package, as far as it matters here.

@@ -8,18 +8,22 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/knadh/koanf/parsers/yaml"
-	"github.com/knadh/koanf/providers/env/v2"
-	"github.com/knadh/koanf/providers/file"
-	"github.com/knadh/koanf/providers/posflag"
-	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
 )
 
 // value is a setting's text and the place that it came from, for errors.
 type value struct {
 	text   string
 	origin string // "" for a default
+}
+
+// layer is what one place says, by key.
+type layer map[string]any
+
+func (l layer) has(key string) bool {
+	_, ok := l[key]
+	return ok
 }
 
 // loader reads the layers from the weakest to the strongest.
@@ -40,9 +44,9 @@ func read(flags *pflag.FlagSet, environ []string) *loader {
 		}
 	}
 	fromEnv, fromFlags := environment(environ), commandLine(flags)
-	path := fromFlags.String("config")
-	if path == "" {
-		path = fromEnv.String("config")
+	path, ok := fromFlags["config"].(string)
+	if !ok {
+		path, _ = fromEnv["config"].(string)
 	}
 	if path != "" {
 		l.file(path)
@@ -60,67 +64,65 @@ const testPrefix = prefix + "TEST_"
 // environment finds everything with our prefix, so that a name we do not know
 // can be refused. An empty variable is one that was not set: compose files and
 // unit files leave them behind.
-func environment(environ []string) *koanf.Koanf {
-	k := koanf.New(".")
-	_ = k.Load(env.Provider("", env.Opt{
-		Prefix:      prefix,
-		EnvironFunc: func() []string { return environ },
-		TransformFunc: func(name, text string) (string, any) {
-			if text == "" || strings.HasPrefix(name, testPrefix) {
-				return "", nil
-			}
-			return strings.ToLower(strings.TrimPrefix(name, prefix)), text
-		},
-	}), nil) // reads memory: nothing that could fail
-	return k
+func environment(environ []string) layer {
+	found := layer{}
+	for _, entry := range environ {
+		name, text, _ := strings.Cut(entry, "=")
+		if key, ours := strings.CutPrefix(name, prefix); ours && text != "" && !strings.HasPrefix(name, testPrefix) {
+			found[strings.ToLower(key)] = text
+		}
+	}
+	return found
 }
 
 // commandLine finds the flags that were given. Flags of the command's own, such
 // as --format, are no settings; an unknown flag was refused by the parser.
-func commandLine(flags *pflag.FlagSet) *koanf.Koanf {
+func commandLine(flags *pflag.FlagSet) layer {
 	settings := pflag.NewFlagSet("", pflag.ContinueOnError)
 	Register(settings, Database, Feishu, Tenant, Service, Client)
-	k := koanf.New(".")
-	_ = k.Load(posflag.ProviderWithFlag(flags, "", nil, func(f *pflag.Flag) (string, any) {
-		if settings.Lookup(f.Name) == nil {
-			return "", nil
+	found := layer{}
+	flags.Visit(func(f *pflag.Flag) {
+		if settings.Lookup(f.Name) != nil {
+			found[strings.ReplaceAll(f.Name, "-", "_")] = f.Value.String()
 		}
-		return strings.ReplaceAll(f.Name, "-", "_"), f.Value.String()
-	}), nil) // reads memory: nothing that could fail
-	return k
+	})
+	return found
 }
 
 func (l *loader) file(path string) {
-	k := koanf.New(".")
-	if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+	var found layer
+	content, err := os.ReadFile(path)
+	if err == nil {
+		err = yaml.Unmarshal(content, &found)
+	}
+	if err != nil {
 		l.problem("%s: the configuration file cannot be read: %w", Variable("config"), err)
 		return
 	}
-	if k.Exists("config") {
+	if found.has("config") {
 		l.problem("config in %s: a configuration file cannot name another; remove it", path)
-		k.Delete("config")
+		delete(found, "config")
 	}
-	l.add(k, func(key string) string { return key + " in " + path })
+	l.add(found, func(key string) string { return key + " in " + path })
 }
 
 // add puts a layer over the ones before it. A secret and its file displace each
 // other between layers; in one layer they contradict each other.
-func (l *loader) add(layer *koanf.Koanf, origin func(key string) string) {
-	values := layer.All()
-	for _, key := range slices.Sorted(maps.Keys(values)) {
+func (l *loader) add(found layer, origin func(key string) string) {
+	for _, key := range slices.Sorted(maps.Keys(found)) {
 		setting, ok := l.known[key]
 		if !ok {
 			l.problem("%s: there is no such setting in this version; remove it, or see --help for those there are", origin(key))
 			continue
 		}
-		text, ok := scalar(values[key])
+		text, ok := scalar(found[key])
 		if !ok {
 			l.bad[setting.Key] = true
 			l.problem("%s: must be a single value", origin(key))
 			continue
 		}
 		if setting.Secret {
-			if layer.Exists(setting.Key) && layer.Exists(setting.Key+fileSuffix) {
+			if found.has(setting.Key) && found.has(setting.Key+fileSuffix) {
 				l.bad[setting.Key] = true
 				if key == setting.Key { // say it once
 					l.problem("%s and %s are both set; remove one", origin(key), origin(key+fileSuffix))
