@@ -4,10 +4,13 @@ package e2e_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 )
 
@@ -37,6 +40,11 @@ func testMain(m *testing.M) (code int, err error) {
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("build the programs: %w\n%s", err, out)
+	}
+	// The tests mostly wait, for processes that mostly wait for each other.
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		return 1, err
 	}
 	return m.Run(), nil
 }
