@@ -92,6 +92,16 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// What asks nothing of anybody works with no settings at all.
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"mirror", "version"}, {"mirror", "--version"}, {"mirror"}, {"mirror", "serve", "--help"}, {"backfill", "--help"}, {"backfill", "--version"}} {
+		if out := mustRun(t, environment(), binary(args[0]), args[1:]...); out == "" {
+			t.Errorf("%q says nothing on standard output", args)
+		}
+	}
+}
+
 // free is an address at which nobody listens.
 func free(t *testing.T) string {
 	t.Helper()

@@ -47,9 +47,13 @@ func TestDemo(t *testing.T) {
 		t.Errorf("after Ctrl-C: exit code %d, %s", code, first.stderr)
 	}
 
-	second := start(t, env, binary("mirror"), args...)
+	// A real company's settings, left in the shell, have no say in the demo.
+	second := start(t, append(env, "MIRROR_DATABASE_URL=postgres://127.0.0.1:1/real", "MIRROR_FEISHU_APP_ID=cli_real"), binary("mirror"), args...)
 	second.until(t, second.stdout, "second walk", func(text string) bool { return strings.Contains(text, "walked again") })
 	out := second.stdout.String()
+	if !strings.Contains(out, "Not used, for the demo brings its own: MIRROR_DATABASE_URL, MIRROR_FEISHU_APP_ID\n") {
+		t.Errorf("nothing said of the settings that are not used:\n%s", out)
+	}
 	if again := strings.Index(out, "walked again"); !invited(out[:again]) || !strings.Contains(out[again:], ", 0 of them new.") {
 		t.Errorf("second start:\n%s", out)
 	}
