@@ -24,9 +24,12 @@ type Change struct {
 	Time    time.Time // on Feishu's clock, in microseconds, margins already taken off
 	EventID string
 	Fields  []FieldChange // sorted by name, each once
-	Claim   Claim
-	Reason  Reason // with ClaimGone
-	Hints   []Hint
+	// Shown are fields that the record shows to be set, in a form that cannot
+	// be translated. Where they are not set yet, somebody has to look.
+	Shown  []string
+	Claim  Claim
+	Reason Reason // with ClaimGone
+	Hints  []Hint
 	// Event is set where Feishu pushed the record; a re-read must be sent
 	// later than it, or its answer loses.
 	Event bool

@@ -160,9 +160,7 @@ func (d *decoder) present(o, old object, certain bool) {
 		}
 		changed := old.has(m.name)
 		if f.observedOnly && d.from == fromEvent {
-			if changed {
-				d.hint(HintIncomplete)
-			}
+			d.shown(f.name, string(m.value) != `""`, changed)
 			continue
 		}
 		if d.kind == KindUser && m.name == fieldCustomAttrs {
@@ -199,10 +197,21 @@ func (d *decoder) customAttrs(raw []byte, old object, certain bool) {
 	}
 	changed := old.has(fieldCustomAttrs)
 	d.set(fieldCustomAttrs, plain, changed || certain)
-	switch {
-	case d.from == fromObservation:
+	if d.from == fromObservation {
 		d.set(fieldGenericUsers, generic, true)
-	case changed && (generic != nil || namesUsers(old)):
+		return
+	}
+	d.shown(fieldGenericUsers, generic != nil, changed && (generic != nil || namesUsers(old)))
+}
+
+// shown notes what an event shows of a field that it cannot set: whether it is
+// set, and whether it changed. (What old_object names changed. But whether it
+// names what was not set before, Feishu does not say.)
+func (d *decoder) shown(field string, set, changed bool) {
+	if set {
+		d.change.Shown = append(d.change.Shown, field)
+	}
+	if changed {
 		d.hint(HintIncomplete)
 	}
 }

@@ -64,3 +64,10 @@ func (e existence) contradicts(c claim) bool {
 		return other.reason != c.reason && other.stamp.ties(c.stamp)
 	})
 }
+
+// saidBy reports whether a claim is of the record that a stamp is of.
+func (e existence) saidBy(stamp Stamp) bool {
+	return slices.ContainsFunc(e, func(c claim) bool {
+		return c.stamp.EventID == stamp.EventID && c.stamp.Time.Equal(stamp.Time)
+	})
+}

@@ -26,6 +26,13 @@ var (
 	sales = directory.Key{TenantKey: "t", Kind: directory.KindDepartment, ID: "od-1"}
 )
 
+// tb is what testing and rapid have in common.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // event is a Feishu event that arrived as soon as it happened. Its id comes
 // from what it says, so two events that say the same are one.
 func event(eventType string, seconds float64, object, old string) directory.Record {
@@ -111,13 +118,13 @@ func missing(seconds float64, key directory.Key, reason directory.Reason) direct
 }
 
 // fold applies records to one entity and collects the hints.
-func fold(t testing.TB, key directory.Key, records ...directory.Record) (*directory.State, []directory.Hint) {
+func fold(t tb, key directory.Key, records ...directory.Record) (*directory.State, []directory.Hint) {
 	t.Helper()
 	state := directory.NewState(key)
 	return state, foldInto(t, state, records...)
 }
 
-func foldInto(t testing.TB, state *directory.State, records ...directory.Record) []directory.Hint {
+func foldInto(t tb, state *directory.State, records ...directory.Record) []directory.Hint {
 	t.Helper()
 	var hints []directory.Hint
 	for _, r := range records {
@@ -131,7 +138,7 @@ func foldInto(t testing.TB, state *directory.State, records ...directory.Record)
 	return slices.Compact(hints)
 }
 
-func marshal(t testing.TB, state *directory.State) string {
+func marshal(t tb, state *directory.State) string {
 	t.Helper()
 	raw, err := state.MarshalJSON()
 	if err != nil {
@@ -161,7 +168,7 @@ func life(state *directory.State) directory.Life {
 }
 
 // decodeJSON makes JSON comparable.
-func decodeJSON(t testing.TB, raw string) any {
+func decodeJSON(t tb, raw string) any {
 	t.Helper()
 	var v any
 	if err := json.Unmarshal([]byte(raw), &v); err != nil {

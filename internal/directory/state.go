@@ -66,6 +66,9 @@ func (s *State) Apply(c Change) Effect {
 	if !known && (c.Claim == ClaimWeak || c.Claim == ClaimGone && c.Event && s.Key.Kind == KindUser) {
 		e.hint(HintUnknown)
 	}
+	if slices.ContainsFunc(c.Shown, func(name string) bool { return s.value(name) == nil }) {
+		e.hint(HintIncomplete)
+	}
 	// Not for an answer of ours: it has just been asked for, and asking again
 	// would say no more.
 	if (c.Event || c.Claim == ClaimGone) && s.heardAfterGoing() {
@@ -130,13 +133,16 @@ func (s *State) exist(c Change, e *Effect) {
 }
 
 // heardAfterGoing reports whether a gone entity has a field that is newer than
-// its going: people are resurrected, and we do not know by which event.
+// its going, or as new and of a record that says nothing of going: people are
+// resurrected, and we do not know by which event.
 func (s *State) heardAfterGoing() bool {
 	if !s.Known() || s.Exists() {
 		return false
 	}
 	gone := s.existence.last().stamp.Time
-	return slices.ContainsFunc(s.fields, func(c cell) bool { return !ornament(c.name) && c.stamp.Time.After(gone) })
+	return slices.ContainsFunc(s.fields, func(c cell) bool {
+		return !ornament(c.name) && !c.stamp.Time.Before(gone) && !s.existence.saidBy(c.stamp)
+	})
 }
 
 func (s *State) find(name string) (int, bool) {

@@ -20,9 +20,14 @@ type Place struct {
 	Depth int
 }
 
-// Tree places every node. A department whose parent is missing or gone, and
-// each department on a cycle, heads a tree of its own; the others below it
-// follow. It always ends, and does not depend on the order of the nodes.
+// maxPath is what an index can hold of a path, in bytes. Feishu's own limit is
+// 25 levels, which is a third of it.
+const maxPath = 2500
+
+// Tree places every node, and the root. A department whose parent is missing or
+// gone, each department on a cycle, and one too far down for its path to be
+// indexed heads a tree of its own; the others below it follow. It always ends,
+// and does not depend on the order of the nodes.
 func Tree(nodes []Node) map[string]Place {
 	byID := make(map[string]Node, len(nodes))
 	for _, n := range nodes {
@@ -98,7 +103,9 @@ func (t *tree) place(id string) {
 		place := Place{Path: "/" + w + "/"}
 		if parent, ok := t.above(w); ok && !t.cyclic[w] {
 			above := t.places[parent]
-			place = Place{Path: above.Path + w + "/", Depth: above.Depth + 1}
+			if len(above.Path)+len(w) < maxPath {
+				place = Place{Path: above.Path + w + "/", Depth: above.Depth + 1}
+			}
 		}
 		t.places[w] = place
 	}
