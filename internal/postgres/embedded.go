@@ -148,7 +148,7 @@ func (s site) watch(ctx context.Context) {
 		ticker.Reset(watchInterval)
 		if err := s.restart(ctx); err != nil && ctx.Err() == nil {
 			s.logger.LogAttrs(ctx, slog.LevelError, "embedded database is down", slog.Any("error", err))
-			ticker.Reset(30 * watchInterval)
+			ticker.Reset(5 * watchInterval)
 		}
 	}
 }

@@ -197,26 +197,37 @@ func (s site) stop(ctx context.Context) error {
 		wait   time.Duration
 	}{{syscall.SIGINT, time.Minute}, {syscall.SIGQUIT, 10 * time.Second}, {syscall.SIGKILL, 10 * time.Second}} {
 		// Asked before each signal: the id may be another program's by now.
-		switch s.owner(file.pid) {
+		switch s.owner(ctx, file.pid) {
 		case notOurs:
 			return nil
 		case unknown:
 			return fmt.Errorf("stop the embedded database: cannot tell whether process %d is its server, so it is left alone", file.pid)
+		case isOurs:
 		}
 		if err := syscall.Kill(file.pid, step.signal); err != nil {
 			return fmt.Errorf("stop the embedded database, process %d: %w", file.pid, err)
 		}
-		for deadline := time.Now().Add(step.wait); time.Now().Before(deadline); time.Sleep(startPoll) {
-			if !pidExists(file.pid) {
-				s.logger.LogAttrs(ctx, slog.LevelInfo, "embedded database stopped", slog.Int("pid", file.pid))
-				if filepath.Dir(file.socketDir) != s.home {
-					_ = os.Remove(file.socketDir) // empty by now; if not, it does no harm
-				}
-				return nil
-			}
+		if !awaitEnd(ctx, file.pid, step.wait) {
+			continue
 		}
+		s.logger.LogAttrs(ctx, slog.LevelInfo, "embedded database stopped", slog.Int("pid", file.pid))
+		if filepath.Dir(file.socketDir) != s.home {
+			_ = os.Remove(file.socketDir) // empty by now; if not, it does no harm
+		}
+		return nil
 	}
 	return fmt.Errorf("stop the embedded database: process %d does not end", file.pid)
+}
+
+func awaitEnd(ctx context.Context, pid int, limit time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for pidExists(pid) {
+		if pause(ctx, startPoll) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // pidExists reports whether a process runs. One that has ended but whose parent
@@ -250,11 +261,11 @@ const (
 
 // owner tells whether a process is the server of our data directory. Only when
 // sure is it signalled, and only when sure of the contrary is its pid file touched.
-func (s site) owner(pid int) owner {
+func (s site) owner(ctx context.Context, pid int) owner {
 	if !pidExists(pid) {
 		return notOurs
 	}
-	args, err := commandLine(pid)
+	args, err := commandLine(ctx, pid)
 	switch {
 	case !pidExists(pid):
 		return notOurs
@@ -273,11 +284,11 @@ func (s site) owner(pid int) owner {
 }
 
 // commandLine is the arguments with which a process was started.
-func commandLine(pid int) ([]string, error) {
+func commandLine(ctx context.Context, pid int) ([]string, error) {
 	if content, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err == nil {
 		return strings.Split(strings.TrimRight(string(content), "\x00"), "\x00"), nil
 	}
-	out, err := exec.Command("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
+	out, err := exec.CommandContext(ctx, "ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {
 		return nil, fmt.Errorf("ask for the command line of process %d: %w", pid, err)
 	}

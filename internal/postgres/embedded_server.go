@@ -149,7 +149,7 @@ func (s site) find(ctx context.Context) (socketDir string, running bool, err err
 		case answersBusy: // starting or stopping: it will end up one way or the other
 			deadline = time.Now().Add(answerWait)
 		case answersNothing:
-			if s.owner(file.pid) == notOurs {
+			if s.owner(ctx, file.pid) == notOurs {
 				return "", false, s.disarm(ctx, file)
 			}
 			if time.Now().After(deadline) {
@@ -250,7 +250,7 @@ func (s site) launch(ctx context.Context, binaries cluster.Binaries, socketDir s
 			return fmt.Errorf("start the embedded database: the server ended, its log %s says: %s", log, text)
 		}
 		if err := pause(ctx, startPoll); err != nil {
-			s.awaitPidFile(pid)
+			s.awaitPidFile(context.WithoutCancel(ctx), pid)
 			return err
 		}
 	}
@@ -258,9 +258,14 @@ func (s site) launch(ctx context.Context, binaries cluster.Binaries, socketDir s
 
 // awaitPidFile waits, when a start is given up, until the server can be found by
 // whoever is to stop it.
-func (s site) awaitPidFile(pid int) {
-	for deadline := time.Now().Add(answerWait); pidExists(pid) && time.Now().Before(deadline); time.Sleep(startPoll) {
+func (s site) awaitPidFile(ctx context.Context, pid int) {
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	for pidExists(pid) {
 		if file, err := readPidFile(s.data); err == nil && file.pid == pid {
+			return
+		}
+		if pause(ctx, startPoll) != nil {
 			return
 		}
 	}

@@ -57,7 +57,7 @@ func TestDB(t *testing.T) {
 	})
 }
 
-func TestDatabaseIsDroppedAtTheEndOfTheTest(t *testing.T) {
+func TestDatabaseIsDroppedAtTheEndOfTheTest(t *testing.T) { //nolint:tparallel // the outer test looks at what is left when the inner one has ended
 	t.Parallel()
 	var name string
 	t.Run("a test", func(t *testing.T) {
@@ -97,6 +97,7 @@ func TestEmptyURL(t *testing.T) {
 const heldVariable = "ORGMIRROR_TEST_HOLD_DATABASE"
 
 func TestHold(t *testing.T) {
+	t.Parallel()
 	if os.Getenv(heldVariable) == "" {
 		return // only for TestServerEndsWithTheTestBinary
 	}
@@ -165,7 +166,7 @@ func TestServerEndsWithTheTestBinary(t *testing.T) {
 				if time.Now().After(deadline) {
 					t.Fatalf("30 s later server process %d or folder %s are still there", pid, filepath.Dir(data))
 				}
-				time.Sleep(10 * time.Millisecond) // other processes give no signal
+				<-time.After(10 * time.Millisecond) // other processes give no signal
 			}
 		})
 	}

@@ -115,7 +115,7 @@ func launch(ctx context.Context, binaries cluster.Binaries, account cluster.Acco
 			log, _ := os.ReadFile(filepath.Join(dir, "log"))
 			return nil, errors.Join(fmt.Errorf("start the test server: %w: %s", err, log), lifeline.Close())
 		}
-		time.Sleep(10 * time.Millisecond) // a server that starts has nothing to signal to us
+		<-time.After(10 * time.Millisecond) // the server tells nobody that it is ready
 	}
 }
 
