@@ -164,7 +164,7 @@ func fewestCalls(truth sandbox.Truth) int {
 	return calls
 }
 
-func within(t *testing.T, what string, got, want int64, percent int64) {
+func within(t *testing.T, what string, got, want, percent int64) {
 	t.Helper()
 	if off := got - want; off*100 > want*percent || -off*100 > want*percent {
 		t.Errorf("%s says %d, it is %d", what, got, want)

@@ -28,7 +28,7 @@ type sighting struct {
 // something into the log, then the progress. Killed in between, the pages are
 // fetched again and found to change nothing.
 func (c *Crawler) record(ctx context.Context, s *sweep, batch []result) error {
-	p := progressOf(s, batch)
+	p := progressOf(batch)
 	if p.unreadable > 0 {
 		c.logger.WarnContext(ctx, "list items without a usable id were left out", slog.Int("items", p.unreadable))
 	}
@@ -63,7 +63,7 @@ type turn struct {
 
 type departmentCount struct{ members, primary *int64 }
 
-func progressOf(s *sweep, batch []result) *progress {
+func progressOf(batch []result) *progress {
 	p := &progress{counts: map[string]departmentCount{}}
 	for _, r := range batch {
 		kind := directory.KindDepartment

@@ -34,6 +34,7 @@ const (
 // TestVictim is no test: it is the process that TestKills starts and kills. It
 // appends a company's life and projects it at the same time.
 func TestVictim(t *testing.T) {
+	t.Parallel()
 	url := os.Getenv(victimURL)
 	if url == "" {
 		return

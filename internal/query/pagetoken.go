@@ -128,9 +128,11 @@ func (p paging[K]) limit() int { return p.size + 1 }
 // cut ends a page after size entries or maxPageBytes, whichever comes first, and
 // returns how many are in it and the token for the next one, empty on the last.
 func (p paging[K]) cut(now moment, keys []K, bytesOf func(int) int) (n int, next string, err error) {
+	n = min(len(keys), p.size)
 	total := 0
-	for n = 0; n < min(len(keys), p.size); n++ {
-		if total += bytesOf(n); n > 0 && total > maxPageBytes {
+	for i := range n {
+		if total += bytesOf(i); i > 0 && total > maxPageBytes {
+			n = i
 			break
 		}
 	}

@@ -17,15 +17,14 @@ import (
 // Code is an exit code. Every command uses the same ones.
 type Code int
 
-// The exit codes.
+// The exit codes. 4 and 6 are kept free: scripts may come to mean "held removals"
+// and "differences found" by them.
 const (
 	Complete    Code = 0
 	Upstream    Code = 1 // Feishu or the network, and what has no code of its own
 	Misused     Code = 2 // usage or configuration
 	Denied      Code = 3 // credentials or permission
-	Held        Code = 4 // removals wait for a decision
 	Unstored    Code = 5 // the database
-	Different   Code = 6 // a check found differences
 	Interrupted Code = 130
 )
 
@@ -42,9 +41,7 @@ func Codes() []struct {
 		{Upstream, "Feishu or the network"},
 		{Misused, "usage or configuration"},
 		{Denied, "credentials or permission"},
-		{Held, "held removals wait for a decision"},
 		{Unstored, "the database"},
-		{Different, "differences found"},
 		{Interrupted, "interrupted"},
 	}
 }
