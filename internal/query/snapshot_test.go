@@ -27,7 +27,7 @@ func TestAnswersAreOneSnapshot(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				defer tx.Rollback(t.Context()) //nolint:errcheck // of a committed one
+				defer tx.Rollback(t.Context())
 				if _, err := tx.Exec(t.Context(), `UPDATE directory.users SET name = $1 WHERE tenant_key = 't' AND removed_at IS NULL`, strconv.Itoa(position)); err != nil {
 					return err
 				}
@@ -44,7 +44,7 @@ func TestAnswersAreOneSnapshot(t *testing.T) {
 
 	ctx := as(t, "reads")
 	mask := &fieldmaskpb.FieldMask{Paths: []string{"name"}}
-	check := func(what string, position int64, mirroredAt int64, users ...*pb.User) {
+	check := func(what string, position, mirroredAt int64, users ...*pb.User) {
 		t.Helper()
 		if len(users) == 0 {
 			t.Fatalf("%s answered nobody", what)
