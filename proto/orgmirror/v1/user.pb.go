@@ -80,8 +80,8 @@ type User struct {
 	// 1 regular, 2 intern, 3 outsourced, 4 contractor, 5 consultant, from 6 on
 	// the company's own types.
 	EmployeeType *int32 `protobuf:"varint,21,opt,name=employee_type,json=employeeType,proto3,oneof" json:"employee_type,omitempty"`
-	// Places in the departments, the person's primary department first. Empty
-	// for a person who left.
+	// Places in the departments, the person's primary department first; of a
+	// person who left, those of the last day where they are known.
 	Orders []*UserOrder `protobuf:"bytes,22,rep,name=orders,proto3" json:"orders,omitempty"`
 	// The company's own fields. Sensitive.
 	CustomAttrs []*CustomAttr `protobuf:"bytes,23,rep,name=custom_attrs,json=customAttrs,proto3" json:"custom_attrs,omitempty"`
