@@ -104,6 +104,25 @@ func TestCountryAndGenericUsersComeFromObservationsOnly(t *testing.T) {
 			hints: hints{incomplete},
 		},
 		{
+			name: "attributes that were set for the first time may not be in old_object: they are asked for where none are known",
+			records: []directory.Record{
+				listed(1, `{"open_id":"ou_1","country":"","custom_attrs":[]}`),
+				updated(2, `{"open_id":"ou_1","country":"中国","custom_attrs":[{"id":"C-0","type":"GENERIC_USER"}]}`, `{}`),
+			},
+			want:  `{}`,
+			hints: hints{incomplete},
+		},
+		{
+			name: "of two events at one instant the one that changed the attributes wins",
+			records: []directory.Record{
+				listed(1, `{"open_id":"ou_1"}`),
+				updated(2, `{"open_id":"ou_1","custom_attrs":[{"id":"C-1","value":{"text":"new"}}]}`, `{"custom_attrs":[]}`),
+				updated(2, `{"open_id":"ou_1","city":"x","custom_attrs":[{"id":"C-1","value":{"text":"old"}}]}`, `{"city":"y"}`),
+				updated(2, `{"open_id":"ou_1","geo":"x","custom_attrs":[{"id":"C-1","value":{"text":"old"}}]}`, `{"geo":"y"}`),
+			},
+			want: `{"city":"x","geo":"x","custom_attrs":[{"id":"C-1","value":{"text":"new"}}]}`,
+		},
+		{
 			name: "attributes that name nobody and changed are no doubt",
 			records: []directory.Record{
 				listed(1, seen),
@@ -125,6 +144,13 @@ func TestDottedLineLeadersOfAnEvent(t *testing.T) {
 			},
 			want:  `{"dotted_line_leader_user_ids":["ou_2"]}`,
 			hints: hints{undecodable},
+		},
+		{
+			name: "those of an observation are of the kind that was asked for",
+			records: []directory.Record{
+				listed(1, `{"open_id":"ou_1","dotted_line_leader_user_ids":["3e3cf96b"]}`),
+			},
+			want: `{"dotted_line_leader_user_ids":["3e3cf96b"]}`,
 		},
 		{
 			name: "they are cleared whatever kind the old ones have",

@@ -24,7 +24,13 @@
 //   - An event counts at its create_time. An observation counts at the instant
 //     its request was sent, less a margin for the difference of the clocks.
 //   - "updated" does not bring back who is gone; being listed does, and so does
-//     an answer that shows a status without is_resigned.
+//     an answer whose status says that they have neither resigned nor quit.
+//   - What Feishu shows of someone who is gone clears nothing: the last that was
+//     known of them stays.
+//   - What an event shows in a form that cannot be translated (a country by
+//     name, a user by another id kind) only makes somebody look.
+//   - A value that no column or index of PostgreSQL can hold is a [Problem] of
+//     its field, like one of the wrong type: it must not stop its neighbours.
 //
 // # What it does not do
 //

@@ -12,7 +12,7 @@ const (
 	outOfRange = directory.ReasonOutOfRange
 )
 
-func TestExistenceOfAUser(t *testing.T) {
+func TestDepartureOfAUser(t *testing.T) {
 	t.Parallel()
 	checkRules(t, zhang, []rule{
 		{
@@ -50,124 +50,6 @@ func TestExistenceOfAUser(t *testing.T) {
 			},
 			want: `{"city":"x","status":{"is_resigned":true}}`,
 			gone: resigned,
-		},
-		{
-			name: "being listed is a return",
-			records: []directory.Record{
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-				listed(60, `{"open_id":"ou_1","name":"a"}`),
-			},
-			want:  `{"name":"a"}`, // the flag of the departure is not true any more, and not known to be false
-			hints: hints{unknown},
-		},
-		{
-			name: "an answer without a status is no return: Feishu answers for people who left",
-			records: []directory.Record{
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-				answered(60, `{"open_id":"ou_1","name":"a"}`),
-			},
-			want:  `{"name":"a","status":{"is_resigned":true}}`,
-			gone:  resigned,
-			hints: hints{unknown},
-		},
-		{
-			name: "an answer with a status that does not tell is no return",
-			records: []directory.Record{
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-				answered(60, `{"open_id":"ou_1","status":{"is_frozen":false}}`),
-				answered(80, `{"open_id":"ou_1","status":{}}`),
-				answered(99, `{"open_id":"ou_1","status":{"is_resigned":[]}}`),
-			},
-			want:  `{"status":{"is_frozen":false,"is_resigned":true}}`,
-			gone:  resigned,
-			hints: hints{undecodable, unknown},
-		},
-		{
-			name: "an answer that shows no resignation is a return",
-			records: []directory.Record{
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-				answered(60, `{"open_id":"ou_1","status":{"is_resigned":false}}`),
-			},
-			want:  `{"status":{"is_resigned":false}}`,
-			hints: hints{unknown},
-		},
-		{
-			name: "an answer for someone who has quit is no return: resigned comes after exited",
-			records: []directory.Record{
-				listed(1, `{"open_id":"ou_1","status":{"is_resigned":false,"is_exited":false}}`),
-				missing(60, zhang, resigned),
-				answered(80, `{"open_id":"ou_1","status":{"is_resigned":false,"is_exited":true}}`),
-			},
-			want: `{"status":{"is_exited":true,"is_resigned":false}}`,
-			gone: resigned,
-		},
-		{
-			name: "someone who has quit and is still listed is there",
-			records: []directory.Record{
-				listed(60, `{"open_id":"ou_1","status":{"is_resigned":false,"is_exited":true}}`),
-			},
-			want: `{"status":{"is_exited":true,"is_resigned":false}}`,
-		},
-		{
-			name: "an answer asked for within ten seconds of the departure does not undo it",
-			records: []directory.Record{
-				listed(1, `{"open_id":"ou_1"}`),
-				deleted(100, `{"open_id":"ou_1"}`, `{}`),
-				answered(105, `{"open_id":"ou_1","status":{"is_resigned":false}}`),
-			},
-			want: `{"status":{"is_resigned":true}}`,
-			gone: resigned,
-		},
-		{
-			name: "an update exists at time zero: it does not bring back who is gone, but asks",
-			records: []directory.Record{
-				listed(1, `{"open_id":"ou_1"}`),
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-				updated(3, `{"open_id":"ou_1","name":"a"}`, `{}`),
-			},
-			want:  `{"name":"a","status":{"is_resigned":true}}`,
-			gone:  resigned,
-			hints: hints{afterGoing},
-		},
-		{
-			name: "who is gone and was heard of later is asked for in the other order as well",
-			records: []directory.Record{
-				listed(1, `{"open_id":"ou_1"}`),
-				updated(3, `{"open_id":"ou_1","name":"a"}`, `{}`),
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-			},
-			want:  `{"name":"a","status":{"is_resigned":true}}`,
-			gone:  resigned,
-			hints: hints{afterGoing},
-		},
-		{
-			name: "another picture after the departure is no sign of life",
-			records: []directory.Record{
-				listed(1, `{"open_id":"ou_1"}`),
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-				updated(3, `{"open_id":"ou_1","avatar":{"avatar_72":"x"}}`, `{"avatar":{}}`),
-			},
-			want: `{"status":{"is_resigned":true}}`,
-			gone: resigned,
-		},
-		{
-			name: "created again is a return",
-			records: []directory.Record{
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-				created(3, `{"open_id":"ou_1","status":{"is_resigned":false}}`),
-			},
-			want:  `{"status":{"is_resigned":false}}`,
-			hints: hints{incomplete, unknown},
-		},
-		{
-			name: "created and deleted at one instant are a doubt",
-			records: []directory.Record{
-				created(2, `{"open_id":"ou_1"}`),
-				deleted(2, `{"open_id":"ou_1"}`, `{}`),
-			},
-			want:  `{"status":{"is_resigned":true}}`, // by event id: no better than the other
-			gone:  resigned,
-			hints: hints{incomplete, tie},
 		},
 		{
 			name: "out of range is gone, and no resignation",
@@ -225,8 +107,11 @@ func TestExistenceOfADepartment(t *testing.T) {
 func TestTheRootDepartmentExistsAndHasNoParent(t *testing.T) {
 	t.Parallel()
 	root := directory.Key{TenantKey: "t", Kind: directory.KindDepartment, ID: directory.RootDepartmentID}
-	state, _ := fold(t, root, answered(1, `{"open_department_id":"0","name":"","parent_department_id":"0","member_count":7}`),
-		updated(2, `{"open_department_id":"0"}`, `{"parent_department_id":"0"}`))
+	state, _ := fold(t, root, answered(1, `{"open_department_id":"0","name":"","parent_department_id":"0","member_count":7}`))
+	if !state.Exists() {
+		t.Error("an answer for the root does not make it exist")
+	}
+	foldInto(t, state, updated(2, `{"open_department_id":"0"}`, `{"parent_department_id":"0"}`))
 	d := directory.DepartmentOf(state)
 	if !state.Exists() || d.ParentDepartmentID != nil {
 		t.Errorf("exists = %v, parent = %v", state.Exists(), d.ParentDepartmentID)
@@ -295,5 +180,29 @@ func TestNothingIsKnownBeforeSomethingWasSaidAboutExistence(t *testing.T) {
 	}
 	if reason, _ := state.Gone(); reason != directory.ReasonNone {
 		t.Errorf("gone = %q", reason)
+	}
+}
+
+func TestWhatARecordClaims(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		record directory.Record
+		claim  directory.Claim
+		reason directory.Reason
+	}{
+		{"created", created(1, `{"open_id":"ou_1"}`), directory.ClaimExists, ""},
+		{"updated", updated(1, `{"open_id":"ou_1"}`, ``), directory.ClaimWeak, ""},
+		{"updated, resigned", updated(1, `{"open_id":"ou_1","status":{"is_resigned":true}}`, ``), directory.ClaimGone, resigned},
+		{"deleted", deleted(1, `{"open_id":"ou_1"}`, ``), directory.ClaimGone, resigned},
+		{"listed", listed(1, `{"open_id":"ou_1"}`), directory.ClaimExists, ""},
+		{"listed, resigned", listed(1, `{"open_id":"ou_1","status":{"is_resigned":true}}`), directory.ClaimGone, resigned},
+		{"answered", answered(1, `{"open_id":"ou_1"}`), directory.ClaimNone, ""},
+		{"answered, not resigned", answered(1, `{"open_id":"ou_1","status":{"is_resigned":false}}`), directory.ClaimExists, ""},
+		{"missing", missing(1, zhang, outOfRange), directory.ClaimGone, outOfRange},
+	} {
+		if got := directory.Decode(c.record).Changes[0]; got.Claim != c.claim || got.Reason != c.reason {
+			t.Errorf("%s: claim %d, reason %q", c.name, got.Claim, got.Reason)
+		}
 	}
 }

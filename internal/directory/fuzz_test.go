@@ -211,6 +211,7 @@ func FuzzUnmarshalState(f *testing.F) {
 		if a, b := marshal(t, state), marshal(t, again); a != b {
 			t.Fatalf("%s\n%s", a, b)
 		}
+		life(state) // whatever the values are, they can be shown
 		foldInto(t, state, listed(60, `{"open_id":"ou_1","name":"a"}`), updated(60, `{"open_department_id":"od-1","name":"a"}`, `{"name":"b"}`))
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // This file walks JSON text that is known to be valid (json.Valid was asked
-// once for the whole record) and hands out pieces of it. encoding/json reads
+// once for the whole text) and hands out pieces of it. encoding/json reads
 // the same text several times over for that, and a rebuild has to read
 // millions of records.
 

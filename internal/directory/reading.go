@@ -2,11 +2,13 @@ package directory
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
 // This file reads canonical values. They were written by the rule of their
-// field and have its type, so nothing here can go wrong.
+// field and have its type. Where a state was stored before the field had that
+// type, it is not shown, until the next record that has it.
 
 // goneFlag is the flag that says "gone", unless the entity is there: a status
 // that may not be read does not reset it when somebody comes back.
@@ -28,73 +30,70 @@ func (s *State) life() Life {
 }
 
 func (s *State) text(field string) *string {
-	raw := s.value(field)
-	if raw == nil {
+	t, err := asText(s.value(field))
+	if err != nil {
 		return nil
 	}
-	t := unquote(raw)
 	return &t
 }
 
 func (s *State) boolean(field string) *bool { return asFlag(s.value(field)) }
 
 func asFlag(raw json.RawMessage) *bool {
-	if raw == nil {
+	is, err := asBoolean(raw)
+	if err != nil {
 		return nil
 	}
-	is := string(raw) == "true"
 	return &is
 }
 
 func (s *State) integer(field string) *int64 {
-	raw := s.value(field)
-	if raw == nil {
-		return nil
-	}
-	n, err := asInteger(raw)
+	n, err := asInteger(s.value(field))
 	if err != nil {
 		return nil
 	}
 	return &n
 }
 
+func (s *State) list(field string) [][]byte {
+	list, err := asList(s.value(field))
+	if err != nil {
+		return nil
+	}
+	return list
+}
+
 func (s *State) texts(field string) (list []string) {
-	if raw := s.value(field); raw != nil {
-		for item := range items(raw) {
-			list = append(list, unquote(item))
+	for _, item := range s.list(field) {
+		if t, err := asText(item); err == nil {
+			list = append(list, t)
 		}
 	}
 	return list
 }
 
 func (s *State) integers(field string) (list []int64) {
-	if raw := s.value(field); raw != nil {
-		for item := range items(raw) {
-			if n, err := asInteger(item); err == nil {
-				list = append(list, n)
-			}
+	for _, item := range s.list(field) {
+		if n, err := asInteger(item); err == nil {
+			list = append(list, n)
 		}
 	}
 	return list
 }
 
 func (s *State) placements() (list []Placement) {
-	if raw := s.value(fieldPlacement); raw != nil {
-		for item := range items(raw) {
-			if p, err := onePlacement(item); err == nil {
-				list = append(list, p)
-			}
+	for _, item := range s.list(fieldPlacement) {
+		if p, err := onePlacement(item); err == nil {
+			list = append(list, p)
 		}
 	}
 	return list
 }
 
 func (s *State) leaders() (list []Leader) {
-	if raw := s.value("leaders"); raw != nil {
-		for item := range items(raw) {
-			if l, _, err := oneLeader(item); err == nil {
-				list = append(list, l)
-			}
+	for _, item := range s.list("leaders") {
+		if l, hidden, err := oneLeader(item); err == nil && !hidden {
+			list = append(list, l)
 		}
 	}
 	return list
@@ -110,12 +109,8 @@ func (s *State) customAttrs() json.RawMessage {
 		return generic
 	}
 	var all []attr
-	for _, list := range []json.RawMessage{plain, generic} {
-		for item := range items(list) {
-			o, err := readObject(item, nil)
-			if err != nil {
-				continue
-			}
+	for _, item := range slices.Concat(s.list(fieldCustomAttrs), s.list(fieldGenericUsers)) {
+		if o, err := readObject(item, nil); err == nil {
 			all = append(all, attr{id: string(o.get("id")), value: item})
 		}
 	}

@@ -71,10 +71,11 @@ func TestApplyKeepsItsHandsOffTheChange(t *testing.T) {
 	t.Parallel()
 	d := directory.Decode(updated(2, `{"open_id":"ou_1","name":"b","department_ids":["od-1"],"country":"x"}`, `{"country":"y"}`))
 	want := directory.Decode(updated(2, `{"open_id":"ou_1","name":"b","department_ids":["od-1"],"country":"x"}`, `{"country":"y"}`))
-	for range 2 {
-		state, _ := fold(t, zhang, deleted(1, `{"open_id":"ou_1"}`, `{}`))
+	for _, earlier := range []directory.Record{deleted(1, `{"open_id":"ou_1"}`, `{}`), listed(1, `{"open_id":"ou_1","country":"CN"}`)} {
+		state, _ := fold(t, zhang, earlier)
 		hints := state.Apply(d.Changes[0]).Hints
-		_ = append(hints[:1], "overwritten", "overwritten", "overwritten")
+		slices.Reverse(hints)
+		_ = append(hints[:1], "overwritten")
 		if diff := cmp.Diff(want, d); diff != "" {
 			t.Fatal(diff)
 		}
@@ -104,6 +105,20 @@ func TestACloneLivesItsOwnLife(t *testing.T) {
 	foldInto(t, clone, listed(120, `{"open_id":"ou_1","name":"b","city":"x"}`), missing(150, zhang, resigned))
 	if got := marshal(t, state); got != before {
 		t.Errorf("the original became %s", got)
+	}
+}
+
+func TestClonesDoNotShareClaims(t *testing.T) {
+	t.Parallel()
+	state, _ := fold(t, zhang, listed(1, `{"open_id":"ou_1"}`))
+	for i := range 20 {
+		foldInto(t, state, missing(float64(100+i), zhang, outOfRange))
+		before := marshal(t, state)
+		clone := state.Clone()
+		foldInto(t, clone, missing(99, zhang, resigned), missing(500, zhang, resigned))
+		if got := marshal(t, state); got != before {
+			t.Fatalf("after %d the original became\n%s", i, got)
+		}
 	}
 }
 
@@ -230,5 +245,22 @@ func TestASweepsCountsSayNothingAboutExistence(t *testing.T) {
 		if got := *directory.DepartmentOf(state).MemberCount; got != 3 {
 			t.Errorf("member count = %d", got)
 		}
+	}
+}
+
+func TestAStoredValueOfAnotherTypeIsNotShown(t *testing.T) {
+	t.Parallel()
+	const stored = `{"f":{"avatar":{"s":0,"v":"x"},"custom_attrs":{"s":0,"v":{"a":1}},"custom_attrs.generic_user":{"s":0,"v":[{"id":"C-1"}]},"gender":{"s":0,"v":[1]},` +
+		`"join_time":{"s":0,"v":"x"},"name":{"s":0,"v":7},"placement":{"s":0,"v":{"a":1}},"status.is_frozen":{"s":0,"v":"?"},"user_id":{"s":0,"v":{"a":1}}},"e":[{"s":0}],"s":[{"t":1,"i":"e"}]}`
+	state, err := directory.UnmarshalState(zhang, []byte(stored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := directory.UserOf(state)
+	if *u.Name != "7" || u.UserID != nil || u.Gender != nil || u.JoinTime != nil || u.Placements != nil || u.IsFrozen != nil {
+		t.Errorf("shown = %s", text(u))
+	}
+	if string(u.CustomAttrs) != `[{"id":"C-1"}]` {
+		t.Errorf("custom attributes = %s", u.CustomAttrs)
 	}
 }

@@ -93,15 +93,12 @@ func (s *State) read(raw []byte) error {
 	text := make([]byte, 0, len(raw)) // the values' memory, in one piece
 	s.fields = make([]cell, 0, len(fields)+4)
 	for _, f := range fields {
-		c := cell{name: f.name}
-		stored, err := readObject(f.value, nil)
-		if err == nil {
-			c.stamp, err = stampAt(stamps, stored)
-		}
+		stamp, value, err := readCell(f.value, stamps)
 		if err != nil {
 			return fmt.Errorf("fields: %w", err)
 		}
-		if value := stored.get("v"); value != nil {
+		c := cell{name: f.name, stamp: stamp}
+		if value != nil {
 			start := len(text)
 			text = append(text, value...)
 			c.value = text[start:len(text):len(text)]
@@ -112,6 +109,24 @@ func (s *State) read(raw []byte) error {
 		return fmt.Errorf("existence: %w", err)
 	}
 	return nil
+}
+
+// readCell reads a stored field without making an object of it.
+func readCell(raw []byte, stamps []Stamp) (stamp Stamp, value []byte, err error) {
+	if raw[0] != '{' {
+		return stamp, nil, errWrongType
+	}
+	var at []byte
+	for name, member := range members(raw) {
+		switch string(name) {
+		case `"s"`:
+			at = member
+		case `"v"`:
+			value = member
+		}
+	}
+	stamp, err = stampAt(stamps, at)
+	return stamp, value, err
 }
 
 func readStamps(raw []byte) (stamps []Stamp, err error) {
@@ -152,7 +167,7 @@ func readExistence(raw []byte, stamps []Stamp) (e existence, err error) {
 			return nil, err
 		}
 		c := claim{}
-		if c.stamp, err = stampAt(stamps, o); err != nil {
+		if c.stamp, err = stampAt(stamps, o.get("s")); err != nil {
 			return nil, err
 		}
 		if o.says("r") {
@@ -168,8 +183,8 @@ func readExistence(raw []byte, stamps []Stamp) (e existence, err error) {
 }
 
 // stampAt returns the stamp that a stored cell or claim points at.
-func stampAt(stamps []Stamp, o object) (Stamp, error) {
-	i, err := asInteger(o.get("s"))
+func stampAt(stamps []Stamp, at []byte) (Stamp, error) {
+	i, err := asInteger(at)
 	switch {
 	case err != nil:
 		return Stamp{}, err
