@@ -50,6 +50,26 @@ func TestTiesAndGaps(t *testing.T) {
 			hints: hints{incomplete, tie},
 		},
 		{
+			name: "a field that was cleared and one set without being named are a doubt",
+			records: []directory.Record{
+				created(1, `{"open_id":"ou_1"}`),
+				updated(2, `{"open_id":"ou_1","city":"x"}`, `{}`),
+				updated(2, `{"open_id":"ou_1"}`, `{"city":"y"}`),
+			},
+			want:  `{}`,
+			hints: hints{incomplete, tie},
+		},
+		{
+			name: "and the other way round",
+			records: []directory.Record{
+				created(1, `{"open_id":"ou_1"}`),
+				updated(2, `{"open_id":"ou_1"}`, `{"city":"y"}`),
+				updated(2, `{"open_id":"ou_1","city":"x"}`, `{}`),
+			},
+			want:  `{}`,
+			hints: hints{incomplete, tie},
+		},
+		{
 			name: "a re-read that is late enough settles a tie",
 			records: []directory.Record{
 				updated(2, `{"open_id":"ou_1","name":"b"}`, `{"name":"a"}`),

@@ -96,7 +96,7 @@ func (s *State) put(f FieldChange, stamp Stamp, e *Effect) {
 	}
 	equal := bytes.Equal(old.value, f.Value)
 	same := equal || f.Name == fieldAvatar && sameAvatar(old.value, f.Value)
-	if !same && old.stamp.ties(stamp) {
+	if !same && doubtful(*old, cell{value: f.Value, stamp: stamp}) {
 		e.hint(HintTie)
 	}
 	if order > 0 {
@@ -107,6 +107,17 @@ func (s *State) put(f FieldChange, stamp Stamp, e *Effect) {
 	if !equal {
 		e.changed(f.Name, !same)
 	}
+}
+
+// doubtful reports whether nobody can tell which of two values is newer. They
+// tie; or, at one instant, one record names the field as cleared and another
+// shows it set without naming it, which may be how it was before, or a field
+// set for the first time, which old_object need not name.
+func doubtful(a, b cell) bool {
+	if a.stamp.Changed > b.stamp.Changed {
+		a, b = b, a
+	}
+	return a.stamp.ties(b.stamp) || a.stamp.Time.Equal(b.stamp.Time) && a.value != nil && b.value == nil && a.stamp.EventID != b.stamp.EventID
 }
 
 // exist adds what a change says about existence.
