@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -148,8 +149,25 @@ func (s *server) create(ctx context.Context, name, template string) error {
 }
 
 func (s *server) drop(ctx context.Context, name string) error {
-	return s.admin(ctx, "drop database", "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)")
+	return s.admin(ctx, "drop database", awaitSessions(name), "DROP DATABASE IF EXISTS "+quote(name)+" WITH (FORCE)")
 }
+
+// awaitSessions is a statement that waits until the sessions of a database are
+// gone, or for a tenth of a second: DROP DATABASE itself looks only that often,
+// and sessions just closed need a millisecond to end.
+func awaitSessions(database string) string {
+	return `
+DO $$
+BEGIN
+    FOR i IN 1..50 LOOP
+        PERFORM pg_stat_clear_snapshot();
+        EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = ` + literal(database) + `);
+        PERFORM pg_sleep(0.002);
+    END LOOP;
+END $$`
+}
+
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // admin runs statements on the server's one connection for such. On a busy machine
 // a new connection takes longer than all else that a new database needs.
