@@ -53,6 +53,11 @@
 //	a foreign app is configured  Open and Append answer ErrForeignApp
 //	a hole in the log            somebody tampered: delivery stops there, and an error is logged
 //
+// A transaction that stays open for hours in this database makes appends slower:
+// the head's old versions cannot be removed while it could see them, and each
+// append passes over them (measured: 1 ms for 20 000 commits). Consumers, and
+// whoever else reads, should not keep snapshots open.
+//
 // One thing is beyond it on PostgreSQL 15 and 16: a process stopped in the very
 // instant when the server has half of its last message keeps the head, since no
 // time-out of these versions counts there. From 17 on transaction_timeout does.

@@ -210,3 +210,38 @@ func TestDatabaseIsAway(t *testing.T) {
 		}
 	})
 }
+
+// What the session is set to is what keeps a stopped process from holding others.
+func TestWriterSession(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.DB(t) // its server has synchronous_commit = off
+	session, err := eventlog.WriterSession(t.Context(), pool, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close(t.Context())
+	var version int
+	if err := session.QueryRow(t.Context(), `SELECT current_setting('server_version_num')::int`).Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"lock_timeout":                        "2500ms",
+		"statement_timeout":                   "5s",
+		"idle_in_transaction_session_timeout": "5s",
+		"idle_session_timeout":                "0",
+		"default_transaction_isolation":       "read committed",
+		"synchronous_commit":                  "on",
+	}
+	if version >= 170000 {
+		want["transaction_timeout"] = "10s"
+	}
+	for name, value := range want {
+		var got string
+		if err := session.QueryRow(t.Context(), `SELECT current_setting($1)`, name).Scan(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got != value {
+			t.Errorf("%s = %s, want %s", name, got, value)
+		}
+	}
+}
