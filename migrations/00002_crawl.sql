@@ -13,6 +13,7 @@ CREATE TABLE mirror.event_log_parked (
     error       text        NOT NULL,
     PRIMARY KEY (position, tenant_key, entity_kind, entity_id, field)
 );
+CREATE INDEX event_log_parked_entity ON mirror.event_log_parked (tenant_key, entity_kind, entity_id); -- the crawl asks what is told already
 COMMENT ON TABLE  mirror.event_log_parked IS 'Parts of log records that could not be decoded. The rest of such a record was applied, and its entity is re-read.';
 COMMENT ON COLUMN mirror.event_log_parked.position    IS 'The record in mirror.event_log.';
 COMMENT ON COLUMN mirror.event_log_parked.tenant_key  IS 'The company.';

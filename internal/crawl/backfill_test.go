@@ -165,6 +165,39 @@ func TestBackfill(t *testing.T) {
 		}
 	})
 
+	t.Run("a field that becomes unreadable is told to the log, once", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 100, 5)
+		first := b.backfill(t)
+		id := anyUser(b.sandbox.Truth(), 0)
+		must(t, b.sandbox.OverrideField(sandbox.KindUser, id, "employee_type", json.RawMessage(`{"no":"number"}`)))
+		second := b.backfill(t)
+		if second.Appended != 1 || second.Position != first.Position+3 {
+			t.Errorf("appended %d observations in %d records, want 1 in 3", second.Appended, second.Position-first.Position)
+		}
+		records, err := b.log.Read(t.Context(), first.Position, 10)
+		must(t, err)
+		var problems []directory.Problem
+		for _, r := range records {
+			problems = append(problems, directory.Decode(r).Problems...)
+		}
+		if len(problems) != 1 || problems[0].Key.ID != id || problems[0].Field != "employee_type" {
+			t.Errorf("the log tells of %d problems, want the one field", len(problems))
+		}
+		if third := b.backfill(t); third.Position != second.Position+2 {
+			t.Errorf("the third walk appended %d records, want its own two", third.Position-second.Position)
+		}
+		// The projector parks what the log tells; from then on the table knows.
+		_, err = b.pool.Exec(t.Context(), `
+			INSERT INTO mirror.event_log_parked (position, tenant_key, entity_kind, entity_id, field, error)
+			VALUES ($1, $2, 'user', $3, 'name', 'wrong type')`, first.Position, b.sandbox.Truth().Tenant.TenantKey, id)
+		must(t, err)
+		must(t, b.sandbox.OverrideField(sandbox.KindUser, id, "name", json.RawMessage(`{"no":"text"}`)))
+		if sum := b.backfill(t); sum.Appended != 0 {
+			t.Errorf("appended %d observations for a field that is parked already", sum.Appended)
+		}
+	})
+
 	t.Run("an item without an id is left out and counted", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, 100, 5)

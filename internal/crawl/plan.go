@@ -15,9 +15,6 @@ import (
 	"github.com/orgmirror/orgmirror/internal/feishu"
 )
 
-// pageSize is the largest page of the lists that a walk reads.
-const pageSize = 50
-
 // Plan is what a walk would cost.
 type Plan struct {
 	// Asked is set where Feishu was asked for the departments; after a first
@@ -71,7 +68,7 @@ func (c *Crawler) Plan(ctx context.Context, rates Rates) (Plan, error) {
 	return p, nil
 }
 
-func pages(items int64) int64 { return (items + pageSize - 1) / pageSize }
+func pages(items int64) int64 { return (items + feishu.PageSize - 1) / feishu.PageSize }
 
 // duration is how long so many calls take at this rate.
 func (r Rate) duration(calls int64) time.Duration {

@@ -13,9 +13,6 @@ import (
 	"github.com/orgmirror/orgmirror/internal/directory"
 )
 
-// skewMargin is what observations carry to be taken off their instant.
-const skewMargin = directory.DefaultSkewMargin
-
 // sighting is one object of a page.
 type sighting struct {
 	kind   directory.Kind
@@ -91,9 +88,9 @@ func progressOf(batch []result) *progress {
 	return p
 }
 
-// news returns the records of those sightings that change the true state.
+// news returns the records of those sightings that say anything new.
 func (c *Crawler) news(ctx context.Context, s *sweep, p *progress) ([]directory.Record, error) {
-	states := map[directory.Kind]map[string]*directory.State{}
+	entities := map[directory.Kind]map[string]*known{}
 	for _, kind := range []directory.Kind{directory.KindDepartment, directory.KindUser} {
 		var ids []string
 		for _, seen := range p.sightings {
@@ -103,27 +100,25 @@ func (c *Crawler) news(ctx context.Context, s *sweep, p *progress) ([]directory.
 		}
 		slices.Sort(ids)
 		var err error
-		if states[kind], err = truth(ctx, c.pool, c.cfg.TenantKey, kind, slices.Compact(ids)); err != nil {
+		if entities[kind], err = truth(ctx, c.pool, c.cfg.TenantKey, kind, slices.Compact(ids)); err != nil {
 			return nil, err
 		}
 	}
 	var records []directory.Record
 	for _, seen := range p.sightings {
 		r, err := directory.NewObservation(c.origin(s), seen.kind, seen.id, seen.at, directory.Observation{
-			Object: seen.object, Listed: true, SkewMarginMS: skewMargin.Milliseconds(),
+			Object: seen.object, Listed: true, SkewMarginMS: directory.DefaultSkewMargin.Milliseconds(),
 		})
 		if err != nil {
 			return nil, err
 		}
-		var effect directory.Effect
-		for _, change := range directory.Decode(r).Changes {
-			effect = states[seen.kind][seen.id].Apply(change)
-		}
+		entity := entities[seen.kind][seen.id]
+		news, effect := entity.apply(directory.Decode(r))
 		switch {
-		case effect.News:
+		case news:
 			records = append(records, r)
 		case effect.Row && seen.kind == directory.KindDepartment:
-			d := directory.DepartmentOf(states[seen.kind][seen.id])
+			d := directory.DepartmentOf(entity.State)
 			p.counts[seen.id] = departmentCount{members: d.MemberCount, primary: d.PrimaryMemberCount}
 		}
 	}

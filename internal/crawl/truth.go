@@ -17,7 +17,10 @@ const coreConsumer = "core"
 // that it has not reached. The two are read one after the other: the log only
 // grows, so what follows the first one's checkpoint follows it exactly.
 const selectStates = `
-SELECT coalesce(c.position, 0), k.id, f.state
+SELECT coalesce(c.position, 0), k.id, f.state,
+       ARRAY (SELECT p.field
+              FROM mirror.event_log_parked p
+              WHERE p.tenant_key = @tenant_key AND p.entity_kind = @kind AND p.entity_id = k.id)
 FROM unnest(@ids::text[]) AS k (id)
 LEFT JOIN mirror.checkpoint c ON c.consumer = @consumer
 LEFT JOIN directory.fold_state f ON f.tenant_key = @tenant_key AND f.entity_kind = @kind AND f.entity_id = k.id`
@@ -30,43 +33,72 @@ JOIN mirror.event_log l ON l.tenant_key = @tenant_key AND l.entity_kind = @kind 
 WHERE l.position > @position
 ORDER BY l.position`
 
-// truth returns the true states of some entities of one kind, new ones for
+// known is what the mirror knows of an entity.
+type known struct {
+	*directory.State
+	parked map[string]bool // the fields that the log has told to be unreadable
+}
+
+// apply folds a record, and reports whether it says anything new: a change, or
+// a field that cannot be read and was not told of yet.
+func (k *known) apply(d directory.Decoded) (news bool, effect directory.Effect) {
+	for _, c := range d.Changes {
+		if c.Key == k.Key {
+			effect = k.Apply(c)
+			news = news || effect.News
+		}
+	}
+	for _, p := range d.Problems {
+		if p.Key == k.Key && !k.parked[p.Field] {
+			k.parked[p.Field] = true
+			news = true
+		}
+	}
+	return news, effect
+}
+
+// truth returns what is known of some entities of one kind, new states for
 // those that nobody has heard of.
-func truth(ctx context.Context, pool *pgxpool.Pool, tenantKey string, kind directory.Kind, ids []string) (map[string]*directory.State, error) {
-	states := make(map[string]*directory.State, len(ids))
+func truth(ctx context.Context, pool *pgxpool.Pool, tenantKey string, kind directory.Kind, ids []string) (map[string]*known, error) {
+	entities := make(map[string]*known, len(ids))
 	if len(ids) == 0 {
-		return states, nil
+		return entities, nil
 	}
 	args := pgx.NamedArgs{"ids": ids, "consumer": coreConsumer, "tenant_key": tenantKey, "kind": string(kind)}
 	var position directory.Position
 	var id string
 	var raw *string
+	var parked []string
 	// Planned anew each time: a plan kept from when the log was empty reads all of it.
 	rows, err := pool.Query(ctx, selectStates, pgx.QueryExecModeCacheDescribe, args)
 	if err != nil {
 		return nil, fmt.Errorf("read the states of %d %ss: %w", len(ids), kind, err)
 	}
-	_, err = pgx.ForEachRow(rows, []any{&position, &id, &raw}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&position, &id, &raw, &parked}, func() error {
 		key := directory.Key{TenantKey: tenantKey, Kind: kind, ID: id}
-		states[id] = directory.NewState(key)
+		k := &known{State: directory.NewState(key), parked: make(map[string]bool, len(parked))}
+		for _, field := range parked {
+			k.parked[field] = true
+		}
+		entities[id] = k
 		if raw == nil {
 			return nil
 		}
-		state, err := directory.UnmarshalState(key, []byte(*raw))
-		states[id] = state
+		var err error
+		k.State, err = directory.UnmarshalState(key, []byte(*raw))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the states of %d %ss: %w", len(ids), kind, err)
 	}
 	args["position"] = int64(position)
-	if err := foldTail(ctx, pool, args, states); err != nil {
+	if err := foldTail(ctx, pool, args, entities); err != nil {
 		return nil, fmt.Errorf("read what the log says of %d %ss after %d: %w", len(ids), kind, position, err)
 	}
-	return states, nil
+	return entities, nil
 }
 
-func foldTail(ctx context.Context, pool *pgxpool.Pool, args pgx.NamedArgs, states map[string]*directory.State) error {
+func foldTail(ctx context.Context, pool *pgxpool.Pool, args pgx.NamedArgs, entities map[string]*known) error {
 	rows, err := pool.Query(ctx, selectTail, pgx.QueryExecModeCacheDescribe, args)
 	if err != nil {
 		return err
@@ -78,10 +110,8 @@ func foldTail(ctx context.Context, pool *pgxpool.Pool, args pgx.NamedArgs, state
 		&r.Source, &r.EntityKind, &r.EntityID, &r.CorrelationID, &payload,
 	}, func() error {
 		r.Payload = payload
-		for _, c := range directory.Decode(r).Changes {
-			if state := states[c.Key.ID]; state != nil && state.Key == c.Key {
-				state.Apply(c)
-			}
+		if k := entities[r.EntityID]; k != nil {
+			k.apply(directory.Decode(r))
 		}
 		return nil
 	})
