@@ -144,6 +144,29 @@ func TestBackfill(t *testing.T) {
 		b.equalsTruth(t)
 	})
 
+	t.Run("an interrupted walk of yesterday is given up", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 100, 10)
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUsersByDepartment, Skip: 3, Count: -1, Status: 500}))
+		cut, err := b.crawler.Backfill(t.Context())
+		if !errors.Is(err, feishu.ErrUnavailable) {
+			t.Fatalf("error = %v, want ErrUnavailable", err)
+		}
+		b.sandbox.ClearFaults()
+		_, err = b.pool.Exec(t.Context(), `UPDATE mirror.sweep SET started_at = started_at - interval '25 hours'`)
+		must(t, err)
+		sum := b.backfill(t)
+		if sum.Resumed || sum.SweepID == cut.SweepID {
+			t.Errorf("resumed = %v, sweep %s after %s", sum.Resumed, sum.SweepID, cut.SweepID)
+		}
+		var state string
+		must(t, b.pool.QueryRow(t.Context(), `SELECT state FROM mirror.sweep WHERE sweep_id = $1`, cut.SweepID).Scan(&state))
+		if state != "abandoned" {
+			t.Errorf("yesterday's walk is %s", state)
+		}
+		b.equalsTruth(t)
+	})
+
 	t.Run("an empty company is complete", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, 0, 0)

@@ -9,10 +9,11 @@
 //
 // A walk can be killed at any instant and goes on where it was: a page is
 // recorded in the log first and then ticked off, and what was asked for and not
-// ticked off is asked for again, at most 25 calls. An observation that changes
-// nothing is not appended; whether it does is judged against the read model
-// plus the records that the projector has not reached yet, folded in memory, so
-// the judgement is as exact with a projector that lags, or with none.
+// ticked off is asked for again, at most 25 calls. An observation that says
+// nothing new is not appended: it changes nothing, and no field of it became
+// unreadable. That is judged against the read model plus the records that the
+// projector has not reached yet, folded in memory, so it is as exact with a
+// projector that lags, or with none.
 //
 // Calls are reserved in PostgreSQL before they are sent ([Budget]), so that all
 // processes of one app together keep Feishu's limits, also across a kill.
