@@ -101,7 +101,9 @@ FROM directory.departments
 WHERE tenant_key = @tenant_key`
 
 // replant draws the tree of each tenant again whose departments came, went or
-// moved in this page, and notes which others it moved.
+// replant draws the tree of each tenant again of which department rows are
+// written in this page, since a row holds its place, and notes which others it
+// moved.
 func (p *Projector) replant(ctx context.Context, f *folded) error {
 	tenants := map[string]bool{}
 	touched := map[directory.Key]*entity{}
@@ -110,7 +112,7 @@ func (p *Projector) replant(ctx context.Context, f *folded) error {
 			continue
 		}
 		touched[e.state.Key] = e
-		tenants[e.state.Key.TenantKey] = tenants[e.state.Key.TenantKey] || e.placed || e.row
+		tenants[e.state.Key.TenantKey] = tenants[e.state.Key.TenantKey] || e.row
 	}
 	for tenant, moved := range tenants {
 		if !moved {
@@ -148,11 +150,11 @@ func (p *Projector) replantTenant(ctx context.Context, f *folded, tenant string,
 		}
 	}
 	for id, place := range directory.Tree(nodes) {
-		if e := touched[directory.Key{TenantKey: tenant, Kind: directory.KindDepartment, ID: id}]; e != nil {
-			e.place = place
-			e.row = e.row || stored[id] != place
+		if e := touched[directory.Key{TenantKey: tenant, Kind: directory.KindDepartment, ID: id}]; e != nil && e.row {
+			e.place = place // written with the row
 			continue
 		}
+		// Moved by others: the place alone, not the row's own position.
 		if was, ok := stored[id]; ok && was != place {
 			f.places = append(f.places, placeRow{TenantKey: tenant, OpenDepartmentID: id, Path: place.Path, Depth: place.Depth})
 		}

@@ -121,7 +121,6 @@ type entity struct {
 	stored    bool      // the open version is in history already
 	touched   bool      // the state has to be written
 	row       bool      // the current row has to be written
-	placed    bool      // existence or parent changed: the tree has to be drawn again
 
 	place    directory.Place // departments: as stored, then as drawn
 	position directory.Position
@@ -153,7 +152,6 @@ type ending struct {
 const lasting = directory.Position(1<<63 - 1)
 
 func (e *entity) apply(position directory.Position, c directory.Change) []directory.Hint {
-	before := e.node()
 	effect := e.state.Apply(c)
 	e.touched = e.touched || effect.Touched
 	if !e.state.Known() {
@@ -165,7 +163,6 @@ func (e *entity) apply(position directory.Position, c directory.Change) []direct
 	if effect.Version {
 		e.version(position, c.Time)
 	}
-	e.placed = e.placed || before != e.node()
 	return effect.Hints
 }
 

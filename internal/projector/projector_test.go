@@ -230,6 +230,23 @@ func TestProject(t *testing.T) {
 			"/od-a/0", "/od-c/0")
 	})
 
+	t.Run("a department that is moved by others keeps the position of its own last change", func(t *testing.T) {
+		t.Parallel()
+		for _, pageSize := range []int{1, 100} {
+			b := setup(t)
+			dept := func(minute int, id, parent string) directory.Record {
+				return observed(t, directory.KindDepartment, minute, `{"open_department_id":"`+id+`","name":"`+id+`","parent_department_id":"`+parent+`"}`)
+			}
+			b.append(t, dept(0, "od-a", "0"), dept(0, "od-b", "od-a"), dept(0, "od-c", "0"))
+			b.project(t, 100)
+			b.append(t, dept(1, "od-b", "od-a"), // nothing new
+				b.event(directory.EventDepartmentUpdated, 2, `{"open_department_id":"od-a","parent_department_id":"od-c"}`, `{"parent_department_id":"0"}`))
+			b.project(t, pageSize)
+			want(t, lines(t, b.pool, `SELECT path || ' ' || depth || ' ' || position FROM directory.departments ORDER BY path`),
+				"/0/od-c/ 1 3", "/0/od-c/od-a/ 2 5", "/0/od-c/od-a/od-b/ 3 2")
+		}
+	})
+
 	t.Run("what is in doubt is queued, what cannot be read is parked", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
