@@ -100,7 +100,6 @@ SELECT open_department_id, coalesce(parent_department_id, ''), removed_at IS NUL
 FROM directory.departments
 WHERE tenant_key = @tenant_key`
 
-// replant draws the tree of each tenant again whose departments came, went or
 // replant draws the tree of each tenant again of which department rows are
 // written in this page, since a row holds its place, and notes which others it
 // moved.
