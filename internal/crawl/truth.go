@@ -15,7 +15,9 @@ const coreConsumer = "core"
 
 // The true state of an entity is what the projector has folded plus the records
 // that it has not reached. The two are read one after the other: the log only
-// grows, so what follows the first one's checkpoint follows it exactly.
+// grows, so what follows the first one's checkpoint follows it exactly. LIMIT
+// and OFFSET keep the planner to one look into the index an entity: joined freely
+// it read the whole table, forty times as long, for every batch of pages.
 const selectStates = `
 SELECT coalesce(c.position, 0), k.id, f.state,
        ARRAY (SELECT p.field
@@ -23,14 +25,19 @@ SELECT coalesce(c.position, 0), k.id, f.state,
               WHERE p.tenant_key = @tenant_key AND p.entity_kind = @kind AND p.entity_id = k.id)
 FROM unnest(@ids::text[]) AS k (id)
 LEFT JOIN mirror.checkpoint c ON c.consumer = @consumer
-LEFT JOIN directory.fold_state f ON f.tenant_key = @tenant_key AND f.entity_kind = @kind AND f.entity_id = k.id`
+LEFT JOIN LATERAL (SELECT s.state
+                   FROM directory.fold_state s
+                   WHERE s.tenant_key = @tenant_key AND s.entity_kind = @kind AND s.entity_id = k.id
+                   LIMIT 1) f ON true`
 
 const selectTail = `
 SELECT l.position, l.recorded_at, l.occurred_at, l.tenant_key, l.app_id, l.event_id, l.event_type, l.schema_version,
        l.source, l.entity_kind, l.entity_id, l.correlation_id, l.payload
 FROM unnest(@ids::text[]) AS k (id)
-JOIN mirror.event_log l ON l.tenant_key = @tenant_key AND l.entity_kind = @kind AND l.entity_id = k.id
-WHERE l.position > @position
+CROSS JOIN LATERAL (SELECT *
+                    FROM mirror.event_log e
+                    WHERE e.tenant_key = @tenant_key AND e.entity_kind = @kind AND e.entity_id = k.id AND e.position > @position
+                    OFFSET 0) l
 ORDER BY l.position`
 
 // known is what the mirror knows of an entity.
