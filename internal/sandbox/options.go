@@ -1,5 +1,7 @@
 package sandbox
 
+import "github.com/orgmirror/orgmirror/internal/sandbox/push"
+
 // Options are behaviours of Feishu's that no document confirms. The zero value
 // is the choice that a careful client has to cope with, or that documents make
 // likely; PATCH /options changes them while the sandbox runs.
@@ -15,6 +17,8 @@ type Options struct {
 	// FollowUpEvents sends events for what a resignation does to others: leaders
 	// taken away from people and departments.
 	FollowUpEvents bool `json:"follow_up_events"`
+
+	EventOptions
 }
 
 // NameScope is where a name must be unique.
@@ -32,6 +36,7 @@ func (s *Server) SetOptions(change func(*Options)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.options)
+	s.hub.Change(func(_ *push.Settings, b *push.Behaviour) { *b = s.options.DeliveryBehaviour })
 }
 
 // Options tells how the unconfirmed behaviours are set.
