@@ -100,8 +100,13 @@ func (c *connection) sendChunks(ctx context.Context, message string, chunks [][]
 		err := c.write(&frame{
 			SeqID: number, LogID: number, Service: service, Method: dataFrame, Payload: chunk, LogIDNew: trace,
 			Headers: []frameHeader{
-				{"type", "event"}, {"message_id", message}, {"sum", strconv.Itoa(len(chunks))}, {"seq", strconv.Itoa(i)},
-				{"trace_id", trace}, {"timestamp", now}, {"instance_id", "sandbox"},
+				{"type", "event"},
+				{"message_id", message},
+				{"sum", strconv.Itoa(len(chunks))},
+				{"seq", strconv.Itoa(i)},
+				{"trace_id", trace},
+				{"timestamp", now},
+				{"instance_id", "sandbox"},
 			},
 		})
 		if err != nil {

@@ -199,26 +199,30 @@ func (q *queue) first() *delivery {
 func (q *queue) add(d *delivery)    { heap.Push(q, d) }
 func (q *queue) remove(d *delivery) { heap.Remove(q, d.place) }
 
-// hasten makes a delivery due, if it waits.
+// hasten makes a delivery due before all others, if it waits.
 func (q *queue) hasten(d *delivery) {
 	if d.place < len(q.list) && q.list[d.place] == d {
-		d.due = time.Now()
+		d.due = time.Time{}
 		heap.Fix(q, d.place)
 	}
 }
 
-// Len, Less, Swap, Push and Pop are for container/heap.
+// Len is for container/heap, like the four that follow.
 func (q *queue) Len() int { return len(q.list) }
+
+// Less puts what is due first, and older, in front.
 func (q *queue) Less(i, j int) bool {
 	a, b := q.list[i], q.list[j]
 	return a.due.Before(b.due) || a.due.Equal(b.due) && a.number < b.number
 }
 
+// Swap keeps the places.
 func (q *queue) Swap(i, j int) {
 	q.list[i], q.list[j] = q.list[j], q.list[i]
 	q.list[i].place, q.list[j].place = i, j
 }
 
+// Push is for container/heap; add is for us.
 func (q *queue) Push(x any) {
 	d, ok := x.(*delivery)
 	if !ok {
@@ -228,6 +232,7 @@ func (q *queue) Push(x any) {
 	q.list = append(q.list, d)
 }
 
+// Pop is for container/heap; remove is for us.
 func (q *queue) Pop() any {
 	last := len(q.list) - 1
 	d := q.list[last]
