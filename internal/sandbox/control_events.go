@@ -75,8 +75,8 @@ func (s *Server) patchDelivery(r *http.Request) (any, error) {
 	}
 	s.SetDelivery(func(d *Delivery) {
 		next := *d
-		if d.Client != nil {
-			client := *d.Client
+		if keys(raw)["client_config"] {
+			client := d.ClientConfig() // what is not given stays
 			next.Client = &client
 		}
 		if err = merge(raw, &next); err == nil {

@@ -139,7 +139,7 @@ func (c *connection) read() {
 	c.socket.SetPingHandler(func(data string) error { return c.pongSocket(data) })
 	for {
 		settings := c.hub.Settings()
-		silence := time.Duration(2*settings.client().PingInterval)*time.Second + time.Minute
+		silence := time.Duration(2*settings.ClientConfig().PingInterval)*time.Second + time.Minute
 		_ = c.socket.SetReadDeadline(time.Now().Add(silence)) // fails where reading does
 		kind, raw, err := c.socket.ReadMessage()
 		if err != nil {
@@ -152,7 +152,7 @@ func (c *connection) read() {
 		switch {
 		case err != nil: // a client that sends no frames gets no answers
 		case f.Method == controlFrame && f.header("type") == "ping":
-			c.pong(&f, settings.client())
+			c.pong(&f, settings.ClientConfig())
 		case f.Method == dataFrame:
 			c.ack(&f)
 		}

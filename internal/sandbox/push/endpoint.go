@@ -79,7 +79,7 @@ func (h *Hub) ServeEndpoint(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	settings := h.Settings()
-	answerEndpoint(w, EndpointFault{}, map[string]any{"URL": h.issueTicket(body.AppID, r.Host), "ClientConfig": settings.client()})
+	answerEndpoint(w, EndpointFault{}, map[string]any{"URL": h.issueTicket(body.AppID, r.Host), "ClientConfig": settings.ClientConfig()})
 }
 
 func answerEndpoint(w http.ResponseWriter, f EndpointFault, data any) {

@@ -80,7 +80,8 @@ func (s *Settings) deadline() time.Duration {
 	return cmp.Or(time.Duration(s.DeadlineMS)*time.Millisecond, usualDeadline)
 }
 
-func (s *Settings) client() ClientConfig {
+// ClientConfig is what clients are told: Client, or Feishu's default.
+func (s *Settings) ClientConfig() ClientConfig {
 	if s.Client == nil {
 		return ClientConfig{ReconnectCount: -1, ReconnectInterval: 120, ReconnectNonce: 30, PingInterval: 120}
 	}

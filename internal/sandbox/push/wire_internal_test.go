@@ -48,7 +48,7 @@ func TestFrames(t *testing.T) {
 		Headers: []frameHeader{{"type", "event"}, {"message_id", "m1"}, {"sum", "1"}, {"seq", "0"}},
 	}
 	for sample, want := range map[string]frame{
-		"08001000182120002a0c0a0474797065120470696e6732003a004a00": {Service: 33, Headers: []frameHeader{{"type", "ping"}}},
+		"08001000182120002a0c0a0474797065120470696e6732003a004a00":                                                                                       {Service: 33, Headers: []frameHeader{{"type", "ping"}}},
 		"08011002182120012a0d0a047479706512056576656e742a100a0a6d6573736167655f696412026d312a080a0373756d1201312a080a0373657112013032003a0042027b7d4a00": data,
 	} {
 		raw, err := hex.DecodeString(sample)
