@@ -61,7 +61,7 @@ func departmentStatus(deleted bool) []byte {
 func (t *teller) hrbps(ids []string) []byte {
 	buf := []byte{'['}
 	for _, id := range ids {
-		u := t.org.users[id]
+		u := t.person(id)
 		if u == nil {
 			continue
 		}

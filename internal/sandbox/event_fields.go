@@ -17,6 +17,16 @@ type told struct {
 type teller struct {
 	view
 	options *Options
+	gone    map[string]*User // people whom the mutation has erased
+}
+
+// person finds who somebody is, or was until now: what named them before must
+// not look as if it had named nobody.
+func (t *teller) person(openID string) *User {
+	if u := t.org.users[openID]; u != nil {
+		return u
+	}
+	return t.gone[openID]
 }
 
 // eventField is one field of an entity as events carry it.

@@ -69,10 +69,13 @@ func (t *teller) attrs(attrs []CustomAttr) []byte {
 }
 
 func (t *teller) dottedLine(id string) string {
-	if t.options.DottedLineUserIDs {
-		return t.org.userRef(userID, id)
+	if !t.options.DottedLineUserIDs {
+		return t.user(id)
 	}
-	return t.user(id)
+	if u := t.person(id); u != nil {
+		return u.UserID
+	}
+	return ""
 }
 
 // countries are the names of the codes that the sandbox knows.

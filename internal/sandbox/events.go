@@ -24,10 +24,16 @@ func (s *Server) tell(changes []change) {
 	}
 	now := s.now()
 	apps := slices.Sorted(maps.Keys(s.apps))
+	gone := map[string]*User{}
+	for i := range changes {
+		if c := &changes[i]; c.entity == KindUser && c.userAfter == nil {
+			gone[c.userBefore.OpenID] = c.userBefore
+		}
+	}
 	for i := range changes {
 		var shared []string // event_ids, where apps share them
 		for _, id := range apps {
-			for j, e := range s.eventsFor(s.apps[id], &changes[i]) {
+			for j, e := range s.eventsFor(s.apps[id], &changes[i], gone) {
 				if !s.options.SharedEventIDs {
 					shared = nil
 				}
@@ -44,12 +50,12 @@ func (s *Server) tell(changes []change) {
 }
 
 // eventsFor are the events that an app gets for a change.
-func (s *Server) eventsFor(a *app, c *change) []told {
+func (s *Server) eventsFor(a *app, c *change, gone map[string]*User) []told {
 	switch {
 	case !a.may(eventScopes), c.followUp && !s.options.FollowUpEvents, c.by == a && s.options.SilentOwnWrites:
 		return nil
 	}
-	t := &teller{view: view{org: s.org, app: a, hidden: a.hiddenInEvents}, options: &s.options}
+	t := &teller{view: view{org: s.org, app: a, hidden: a.hiddenInEvents}, options: &s.options, gone: gone}
 	switch {
 	case c.reach != nil:
 		if c.reach.app == a {
