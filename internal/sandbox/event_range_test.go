@@ -73,10 +73,10 @@ func TestFieldsOfEventsByPermission(t *testing.T) {
 	d := k.addDepartment("研发", "0")
 	boss := k.addUser(sandbox.User{Name: "李娜", UserID: "ub"})
 	apps := map[string]string{
-		k.app(sandbox.App{ID: "cli_base", Permissions: []string{"contact:contact.base:readonly"}}):                               "job_title open_id union_id | leaders open_department_id",
-		k.app(sandbox.App{ID: "cli_legacy", Store: true}):                                                                        "avatar city country custom_attrs dotted_line_leader_user_ids employee_no employee_type en_name enterprise_email gender job_title join_time leader_user_id name nickname open_id orders status union_id work_station | department_id leader_user_id leaders name open_department_id order parent_department_id status",
+		k.app(sandbox.App{ID: "cli_base", Permissions: []string{"contact:contact.base:readonly"}}):                                 "job_title open_id union_id | leaders open_department_id",
+		k.app(sandbox.App{ID: "cli_legacy", Store: true}):                                                                          "avatar city country custom_attrs dotted_line_leader_user_ids employee_no employee_type en_name enterprise_email gender job_title join_time leader_user_id name nickname open_id orders status union_id work_station | department_id leader_user_id leaders name open_department_id order parent_department_id status",
 		k.app(sandbox.App{ID: "cli_id", Permissions: []string{"contact:contact.base:readonly", "contact:user.employee:readonly"}}): "city country custom_attrs employee_no employee_type job_title join_time leader_user_id open_id status union_id work_station | leaders open_department_id",
-		k.app(sandbox.App{ID: "cli_fields_only", Permissions: []string{"contact:user.base:readonly"}}):                           "",
+		k.app(sandbox.App{ID: "cli_fields_only", Permissions: []string{"contact:user.base:readonly"}}):                             "",
 	}
 	k.addUser(person(boss.OpenID, d))
 	must(t, k.SetDepartmentLeader(d, boss.OpenID))
@@ -192,16 +192,14 @@ func TestRangeEvents(t *testing.T) {
 		t.Errorf("narrowed: %s", got)
 	}
 	must(t, k.SetRange(app, sandbox.Range{Departments: []string{a, below}}))
-	all := k.Events(app)
-	parent, err := k.Department(a)
-	must(t, err)
 	if got := k.types(app); got != "scope.updated department.created" {
 		t.Errorf("widened: %s", got)
 	}
 	must(t, k.SetRange(app, sandbox.Range{Departments: []string{a}}))
-	all = k.Events(app)
-	if raw := string(all[0].Event); !strings.Contains(raw, `"parent_department_id":"`+parent.DepartmentID+`"`) || len(all) != 1 {
-		t.Errorf("a custom parent: %s", raw)
+	parent, err := k.Department(a)
+	must(t, err)
+	if all := k.Events(app); len(all) != 1 || !strings.Contains(string(all[0].Event), `"parent_department_id":"`+parent.DepartmentID+`"`) {
+		t.Errorf("with a custom parent: %s", all[0].Event)
 	}
 	if u.OpenID == own(u.UserID) {
 		t.Error("another app has the open_ids of the first")
