@@ -15,8 +15,8 @@ import (
 // Parked is a part of a record that could not be read.
 type Parked struct {
 	Position   directory.Position `json:"position"`
-	RecordedAt time.Time          `json:"recorded_at"`
-	OccurredAt time.Time          `json:"occurred_at"`
+	RecordedAt time.Time          `json:"recorded_at,omitzero"`
+	OccurredAt time.Time          `json:"occurred_at,omitzero"`
 	TenantKey  string             `json:"tenant_key"`
 	EventType  string             `json:"event_type"`
 	EntityKind directory.Kind     `json:"entity_kind"`

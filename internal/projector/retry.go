@@ -28,6 +28,8 @@ const (
 	// Unreadable: it still cannot be read, and names nobody who could be asked
 	// for. It stays parked.
 	Unreadable Outcome = "unreadable"
+	// Nothing is parked of the record, be it that it was tried before.
+	Nothing Outcome = "nothing"
 )
 
 // Retried is a parked part and what came of it.
@@ -37,9 +39,6 @@ type Retried struct {
 	// AppendedAt is where the record stands in the log once more.
 	AppendedAt directory.Position `json:"appended_at,omitempty"`
 }
-
-// ErrNotParked says that a record has nothing parked.
-var ErrNotParked = errors.New("nothing is parked of this record")
 
 // Retry tries once more what is parked of one record. Done twice, or by two at
 // once, it does no more than done once: a second time nothing is parked.
@@ -54,7 +53,7 @@ func (p *Projector) Retry(ctx context.Context, position directory.Position) ([]R
 		return nil, err
 	}
 	if len(parked) == 0 {
-		return nil, fmt.Errorf("position %d: %w", position, ErrNotParked)
+		return []Retried{{Parked: Parked{Position: position}, Outcome: Nothing}}, nil
 	}
 	records, err := p.log.Read(ctx, position-1, 1)
 	if err != nil {

@@ -1,0 +1,373 @@
+package probe_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/crawl/probe"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
+	"github.com/orgmirror/orgmirror/internal/feishu"
+	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
+	"github.com/orgmirror/orgmirror/internal/sandbox"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// bundle is a company and a client that asks it.
+type bundle struct {
+	sandbox *sandbox.Server
+	counter *feishu.Counter
+	probe.Config
+}
+
+func setup(t *testing.T, cfg sandbox.Config) *bundle {
+	t.Helper()
+	cfg.Seed = 7
+	server, err := sandbox.Start(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	b := &bundle{sandbox: server, counter: &feishu.Counter{}}
+	b.AppID = server.AppID()
+	b.Client = b.client(t, server.AppSecret())
+	return b
+}
+
+func (b *bundle) client(t *testing.T, secret string) *feishu.Client {
+	t.Helper()
+	client, err := feishu.New(feishu.Config{
+		BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: secret, Observe: b.counter.Observe,
+		Retry: feishu.Retry{Attempts: 1, Pause: time.Millisecond},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func (b *bundle) examine(t *testing.T) map[string]probe.Finding {
+	t.Helper()
+	found := map[string]probe.Finding{}
+	for _, f := range probe.Feishu(t.Context(), b.Config) {
+		if _, twice := found[f.Check]; twice {
+			t.Errorf("%s is told twice", f.Check)
+		}
+		found[f.Check] = f
+		if f.State == probe.Fail && f.Err == nil {
+			t.Errorf("%s fails without an error", f.Check)
+		}
+		if strings.Contains(f.Says+f.Do, "ou_") {
+			t.Errorf("%s names a person: %s", f.Check, f.Says)
+		}
+	}
+	return found
+}
+
+func states(found map[string]probe.Finding, state probe.State) []string {
+	maps.DeleteFunc(found, func(_ string, f probe.Finding) bool { return f.State != state })
+	return slices.Sorted(maps.Keys(found))
+}
+
+func TestFeishu(t *testing.T) {
+	t.Parallel()
+
+	t.Run("all is well", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, sandbox.Config{People: 300, Departments: 30})
+		found := b.examine(t)
+		calls, _ := b.counter.Snapshot()
+		if calls.Calls > 16 {
+			t.Errorf("%d calls, a dozen were promised", calls.Calls)
+		}
+		for _, check := range []string{"credentials", "tenant", "range", "calls", "clock", "permission contact:user.base:readonly", "permission contact:department.organize:readonly"} {
+			if found[check].State != probe.OK {
+				t.Errorf("%s: %+v", check, found[check])
+			}
+		}
+		// The sandbox tells nothing of connections, and says so with a 404.
+		if got := found["event channel"].State; got != probe.Skip {
+			t.Errorf("event channel: %+v", found["event channel"])
+		}
+		if bad := append(states(maps.Clone(found), probe.Fail), states(found, probe.Warn)...); len(bad) > 0 {
+			t.Errorf("troubles: %v", bad)
+		}
+	})
+
+	t.Run("each permission that shows fields is missed when it is gone", func(t *testing.T) {
+		t.Parallel()
+		for _, p := range probe.Permissions() {
+			if p.Kind == "" {
+				continue
+			}
+			t.Run(p.Name, func(t *testing.T) {
+				t.Parallel()
+				b := setup(t, sandbox.Config{People: 60, Departments: 10})
+				for _, field := range p.Gives {
+					if err := b.sandbox.HideField(sandbox.Kind(p.Kind), field); err != nil {
+						t.Fatal(err)
+					}
+				}
+				want := probe.Skip
+				if p.Always {
+					want = probe.Warn
+				}
+				found := b.examine(t)
+				f := found["permission "+p.Name]
+				if f.State != want || !strings.Contains(f.Says, p.Lost) || !strings.Contains(f.Says, p.Gives[0]) {
+					t.Errorf("%+v, want %s", f, want)
+				}
+				if warned := states(found, probe.Warn); p.Always && !cmp.Equal(warned, []string{"permission " + p.Name}) {
+					t.Errorf("warnings: %v", warned)
+				}
+			})
+		}
+	})
+
+	t.Run("employee_no alone does not prove the permission for job data", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, sandbox.Config{People: 60, Departments: 10})
+		for _, p := range probe.Permissions() {
+			for _, field := range p.Gives {
+				if p.Name == "contact:user.employee:readonly" && field != "employee_no" {
+					if err := b.sandbox.HideField(sandbox.KindUser, field); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		if f := b.examine(t)["permission contact:user.employee:readonly"]; f.State != probe.Warn {
+			t.Errorf("%+v", f)
+		}
+	})
+
+	t.Run("calls that are refused", func(t *testing.T) {
+		t.Parallel()
+		for endpoint, want := range map[string]probe.State{
+			feishu.EndpointDepartment: probe.Fail, feishu.EndpointDepartmentChildren: probe.Fail, feishu.EndpointUsersByDepartment: probe.Fail,
+			feishu.EndpointDepartmentsBatch: probe.Warn, feishu.EndpointUsersBatch: probe.Warn, feishu.EndpointUser: probe.Warn, feishu.EndpointScopes: probe.Warn,
+		} {
+			b := setup(t, sandbox.Config{People: 20, Departments: 5})
+			if err := b.sandbox.RevokePermission(endpoint); err != nil {
+				t.Fatal(err)
+			}
+			f := b.examine(t)["call "+endpoint]
+			if f.State != want || !strings.Contains(f.Do, "contact:contact.base:readonly") {
+				t.Errorf("%s: %+v, want %s", endpoint, f, want)
+			}
+			if want == probe.Fail && !errors.Is(f.Err, feishu.ErrPermission) {
+				t.Errorf("%s: error %v", endpoint, f.Err)
+			}
+		}
+	})
+
+	t.Run("credentials that are wrong", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, sandbox.Config{People: 5, Departments: 2})
+		b.Client = b.client(t, "wrong")
+		found := b.examine(t)
+		if f := found["credentials"]; f.State != probe.Fail || !errors.Is(f.Err, feishu.ErrCredentials) {
+			t.Errorf("%+v", f)
+		}
+		if skipped := states(found, probe.Skip); len(skipped) != 6 {
+			t.Errorf("skipped: %v", skipped)
+		}
+	})
+
+	t.Run("a machine that is not on the list", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, sandbox.Config{People: 5, Departments: 2})
+		if err := b.sandbox.AddFault(sandbox.Fault{Count: -1, Status: http.StatusBadRequest, Code: 99991401}); err != nil {
+			t.Fatal(err)
+		}
+		if f := b.examine(t)["credentials"]; f.State != probe.Fail || !strings.Contains(f.Do, "allow-list") {
+			t.Errorf("%+v", f)
+		}
+	})
+
+	t.Run("Feishu stops answering half-way", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, sandbox.Config{People: 5, Departments: 2})
+		if err := b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointScopes, Count: -1, Status: http.StatusBadGateway}); err != nil {
+			t.Fatal(err)
+		}
+		f := b.examine(t)["range"]
+		if f.State != probe.Fail || !errors.Is(f.Err, feishu.ErrUnavailable) || f.Do == "" {
+			t.Errorf("%+v", f)
+		}
+	})
+
+	t.Run("only a part of the company", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, sandbox.Config{People: 200, Departments: 20})
+		if err := b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointDepartment, Count: -1, Status: http.StatusForbidden, Code: 40004}); err != nil {
+			t.Fatal(err)
+		}
+		found := b.examine(t)
+		if f := found["range"]; f.State != probe.Warn || !strings.Contains(f.Says, "departments") {
+			t.Errorf("%+v", f)
+		}
+		if f := found["permission contact:user.base:readonly"]; f.State != probe.OK {
+			t.Errorf("no people were looked at: %+v", f)
+		}
+	})
+
+	t.Run("a clock that is off", func(t *testing.T) {
+		t.Parallel()
+		for offset, word := range map[time.Duration]string{time.Hour: "behind", -time.Hour: "ahead"} {
+			b := setup(t, sandbox.Config{People: 5, Departments: 2, Clock: func() time.Time { return time.Now().Add(offset) }})
+			if f := b.examine(t)["clock"]; f.State != probe.Warn || !strings.Contains(f.Says, word) {
+				t.Errorf("%s: %+v", offset, f)
+			}
+		}
+	})
+}
+
+func TestCompany(t *testing.T) {
+	t.Parallel()
+	b := setup(t, sandbox.Config{People: 5, Departments: 2, TenantKey: "t1"})
+	may := setup(t, sandbox.Config{People: 5, Departments: 2, TenantKey: "t1"})
+	if err := may.sandbox.RevokePermission(feishu.EndpointTenant); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		name       string
+		on         *bundle
+		configured string
+		owner      eventlog.Owner
+		want       probe.State
+		is         error
+	}{
+		{"a new log", b, "", eventlog.Owner{}, probe.OK, nil},
+		{"its own log", b, "t1", eventlog.Owner{TenantKey: "t1", AppID: b.AppID}, probe.OK, nil},
+		{"another company's log", b, "", eventlog.Owner{TenantKey: "t2", AppID: b.AppID}, probe.Fail, probe.ErrOtherCompany},
+		{"another app's log", b, "", eventlog.Owner{TenantKey: "t1", AppID: "cli_other"}, probe.Fail, eventlog.ErrForeignApp},
+		{"another company is configured", b, "t2", eventlog.Owner{}, probe.Fail, crawl.ErrNoTenant},
+		{"may not be asked, and is configured", may, "t1", eventlog.Owner{}, probe.OK, nil},
+		{"may not be asked, and is not configured", may, "", eventlog.Owner{}, probe.Fail, crawl.ErrNoTenant},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			one := *c.on
+			one.TenantKey, one.Owner = c.configured, c.owner
+			found := one.examine(t)
+			if f := found["tenant"]; f.State != c.want || !errors.Is(f.Err, c.is) {
+				t.Errorf("%+v, want %s", f, c.want)
+			}
+			if f := found["credentials"]; f.State != probe.OK {
+				t.Errorf("%+v", f)
+			}
+		})
+	}
+}
+
+func TestDatabase(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.DB(t)
+	look := func() []string {
+		var got []string
+		for _, f := range probe.Database(t.Context(), pool) {
+			got = append(got, string(f.State)+" "+f.Check+": "+f.Says)
+		}
+		return got
+	}
+	exec := func(sql string, args ...any) {
+		t.Helper()
+		if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{"WARN lag: the log is empty", "OK parked: every record could be read"}, look()); diff != "" {
+		t.Error(diff)
+	}
+	const insert = `
+		INSERT INTO mirror.event_log (position, recorded_at, occurred_at, event_id, payload)
+		VALUES ($1::bigint, now() - make_interval(mins => $2), now(), 'e' || $1::bigint, '{}')`
+	exec(insert, 1, 9)
+	exec(`UPDATE mirror.event_log_head SET position = 1`)
+	exec(`INSERT INTO mirror.event_log_parked VALUES (1, 't', '', '', '', 'no id')`)
+	if diff := cmp.Diff([]string{"WARN lag: the read model is 1 records behind, the first of them 9m0s old", "WARN parked: 1 parts of records could not be read"}, look()); diff != "" {
+		t.Error(diff)
+	}
+	exec(`INSERT INTO mirror.checkpoint (consumer, position) VALUES ('core', 1)`)
+	exec(insert, 2, 0)
+	exec(`UPDATE mirror.event_log_head SET position = 2`)
+	if got := look(); !strings.HasPrefix(got[0], "OK lag: the read model is 1 records behind") {
+		t.Error(got)
+	}
+	pool.Close()
+	if got := probe.Database(context.Background(), pool); got[0].State != probe.Fail {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The table of losses and the client's table of fields know the same permissions.
+func TestPermissionsAreThoseOfTheClient(t *testing.T) {
+	t.Parallel()
+	known := map[string]bool{}
+	for _, p := range probe.Permissions() {
+		known[p.Kind+" "+p.Name] = true
+		if len(p.Gives) == 0 || p.Lost == "" {
+			t.Errorf("%+v", p)
+		}
+	}
+	for _, kind := range []string{"user", "department"} {
+		for _, permission := range feishu.FieldPermissions(kind) {
+			if !known[kind+" "+permission] {
+				t.Errorf("nobody says what is lost without %s", permission)
+			}
+		}
+	}
+}
+
+// A Feishu that tells how many clients are connected, in front of a sandbox,
+// which does not.
+func TestEventChannel(t *testing.T) {
+	t.Parallel()
+	b := setup(t, sandbox.Config{People: 5, Departments: 2})
+	upstream, err := url.Parse(b.sandbox.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", httputil.NewSingleHostReverseProxy(upstream))
+	mux.HandleFunc("GET /open-apis/event/v1/connection", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"code":0,"msg":"","data":{"online_instance_cnt":2}}`))
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.Close()
+		http.DefaultTransport.(*http.Transport).CloseIdleConnections() // the reverse proxy's
+	})
+	b.Client, err = feishu.New(feishu.Config{BaseURL: server.URL, AppID: b.AppID, AppSecret: b.sandbox.AppSecret()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Client.Close)
+	for own, want := range map[int]probe.State{0: probe.Warn, 2: probe.OK} {
+		b.Connections = own
+		if f := b.examine(t)["event channel"]; f.State != want || !strings.HasPrefix(f.Says, "2 ") {
+			t.Errorf("%d of our own: %+v", own, f)
+		}
+	}
+}
