@@ -46,22 +46,42 @@ func setup(t *testing.T, cfg sandbox.Config) *bundle {
 		}
 	})
 	b := &bundle{sandbox: server, counter: &feishu.Counter{}}
-	b.AppID = server.AppID()
-	b.Client = b.client(t, server.AppSecret())
+	b.as(t, server.AppID(), server.AppSecret())
 	return b
 }
 
-func (b *bundle) client(t *testing.T, secret string) *feishu.Client {
+// as asks by an app from now on.
+func (b *bundle) as(t *testing.T, appID, secret string) {
 	t.Helper()
 	client, err := feishu.New(feishu.Config{
-		BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: secret, Observe: b.counter.Observe,
+		BaseURL: b.sandbox.URL(), AppID: appID, AppSecret: secret, Observe: b.counter.Observe,
 		Retry: feishu.Retry{Attempts: 1, Pause: time.Millisecond},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	return client
+	b.AppID, b.Client = appID, client
+}
+
+// readme are the permissions that the README asks for, without one of them.
+func readme(without string) []string {
+	var names []string
+	for _, p := range probe.Permissions() {
+		if p.Name != without {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// app asks by an app with the README's permissions but one, and a range.
+func (b *bundle) app(t *testing.T, without string, r sandbox.Range) {
+	t.Helper()
+	if err := b.sandbox.AddApp(sandbox.App{ID: "cli_probe", Secret: "secret", Permissions: readme(without), Range: r}); err != nil {
+		t.Fatal(err)
+	}
+	b.as(t, "cli_probe", "secret")
 }
 
 func (b *bundle) examine(t *testing.T) map[string]probe.Finding {
@@ -82,6 +102,8 @@ func (b *bundle) examine(t *testing.T) map[string]probe.Finding {
 	return found
 }
 
+func first[T any](all map[string]T, n int) []string { return slices.Sorted(maps.Keys(all))[:n] }
+
 func states(found map[string]probe.Finding, state probe.State) []string {
 	maps.DeleteFunc(found, func(_ string, f probe.Finding) bool { return f.State != state })
 	return slices.Sorted(maps.Keys(found))
@@ -90,9 +112,10 @@ func states(found map[string]probe.Finding, state probe.State) []string {
 func TestFeishu(t *testing.T) {
 	t.Parallel()
 
-	t.Run("all is well", func(t *testing.T) {
+	t.Run("the README's permissions are enough", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, sandbox.Config{People: 300, Departments: 30})
+		b.app(t, "", sandbox.Range{})
 		found := b.examine(t)
 		calls, _ := b.counter.Snapshot()
 		if calls.Calls > 16 {
@@ -112,6 +135,7 @@ func TestFeishu(t *testing.T) {
 		}
 	})
 
+	// The sandbox has Feishu's table of permissions from Feishu's pages, not from us.
 	t.Run("each permission that shows fields is missed when it is gone", func(t *testing.T) {
 		t.Parallel()
 		for _, p := range probe.Permissions() {
@@ -121,38 +145,38 @@ func TestFeishu(t *testing.T) {
 			t.Run(p.Name, func(t *testing.T) {
 				t.Parallel()
 				b := setup(t, sandbox.Config{People: 60, Departments: 10})
-				for _, field := range p.Gives {
-					if err := b.sandbox.HideField(sandbox.Kind(p.Kind), field); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want := probe.Skip
+				b.app(t, p.Name, sandbox.Range{})
+				want, warnings := probe.Skip, []string(nil)
 				if p.Always {
-					want = probe.Warn
+					want, warnings = probe.Warn, []string{"permission " + p.Name}
 				}
 				found := b.examine(t)
 				f := found["permission "+p.Name]
 				if f.State != want || !strings.Contains(f.Says, p.Lost) || !strings.Contains(f.Says, p.Gives[0]) {
 					t.Errorf("%+v, want %s", f, want)
 				}
-				if warned := states(found, probe.Warn); p.Always && !cmp.Equal(warned, []string{"permission " + p.Name}) {
-					t.Errorf("warnings: %v", warned)
+				if diff := cmp.Diff(warnings, states(found, probe.Warn)); diff != "" {
+					t.Errorf("warnings (-want +got):\n%s", diff)
 				}
 			})
+		}
+	})
+
+	t.Run("without the first permission nothing can be mirrored", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, sandbox.Config{People: 20, Departments: 5})
+		b.app(t, "contact:contact.base:readonly", sandbox.Range{})
+		if f := b.examine(t)["call "+feishu.EndpointDepartment]; f.State != probe.Fail || !strings.Contains(f.Do, "contact:contact.base:readonly") {
+			t.Errorf("%+v", f)
 		}
 	})
 
 	t.Run("employee_no alone does not prove the permission for job data", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, sandbox.Config{People: 60, Departments: 10})
-		for _, p := range probe.Permissions() {
-			for _, field := range p.Gives {
-				if p.Name == "contact:user.employee:readonly" && field != "employee_no" {
-					if err := b.sandbox.HideField(sandbox.KindUser, field); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
+		b.app(t, "contact:user.employee:readonly", sandbox.Range{})
+		if err := b.sandbox.GrantScope("cli_probe", "contact:user.employee_number:read"); err != nil {
+			t.Fatal(err)
 		}
 		if f := b.examine(t)["permission contact:user.employee:readonly"]; f.State != probe.Warn {
 			t.Errorf("%+v", f)
@@ -182,7 +206,7 @@ func TestFeishu(t *testing.T) {
 	t.Run("credentials that are wrong", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, sandbox.Config{People: 5, Departments: 2})
-		b.Client = b.client(t, "wrong")
+		b.as(t, b.AppID, "wrong")
 		found := b.examine(t)
 		if f := found["credentials"]; f.State != probe.Fail || !errors.Is(f.Err, feishu.ErrCredentials) {
 			t.Errorf("%+v", f)
@@ -217,16 +241,30 @@ func TestFeishu(t *testing.T) {
 
 	t.Run("only a part of the company", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, sandbox.Config{People: 200, Departments: 20})
-		if err := b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointDepartment, Count: -1, Status: http.StatusForbidden, Code: 40004}); err != nil {
-			t.Fatal(err)
-		}
-		found := b.examine(t)
-		if f := found["range"]; f.State != probe.Warn || !strings.Contains(f.Says, "departments") {
-			t.Errorf("%+v", f)
-		}
-		if f := found["permission contact:user.base:readonly"]; f.State != probe.OK {
-			t.Errorf("no people were looked at: %+v", f)
+		for name, c := range map[string]struct {
+			narrow func(sandbox.Truth) sandbox.Range
+			says   string
+			users  probe.State // whether people were found to look at
+		}{
+			"departments": {func(t sandbox.Truth) sandbox.Range { return sandbox.Range{Departments: first(t.Departments, 2)} }, "2 departments, 0 people and 0 groups", probe.OK},
+			"people":      {func(t sandbox.Truth) sandbox.Range { return sandbox.Range{Users: first(t.Users, 3)} }, "0 departments, 3 people and 0 groups", probe.OK},
+			"nobody":      {func(sandbox.Truth) sandbox.Range { return sandbox.Range{Nobody: true} }, "0 departments, 0 people and 0 groups", probe.Skip},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				b := setup(t, sandbox.Config{People: 200, Departments: 20})
+				b.app(t, "", c.narrow(b.sandbox.Truth()))
+				found := b.examine(t)
+				if f := found["range"]; f.State != probe.Warn || !strings.HasSuffix(f.Says, c.says) {
+					t.Errorf("%+v", f)
+				}
+				if f := found["permission contact:user.base:readonly"]; f.State != c.users {
+					t.Errorf("%+v, want %s", f, c.users)
+				}
+				if failed := states(found, probe.Fail); len(failed) > 0 {
+					t.Errorf("failures: %v", failed)
+				}
+			})
 		}
 	})
 
