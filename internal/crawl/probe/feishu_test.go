@@ -1,113 +1,24 @@
 package probe_test
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.uber.org/goleak"
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/crawl/probe"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
-	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
 	"github.com/orgmirror/orgmirror/internal/sandbox"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// bundle is a company and a client that asks it.
-type bundle struct {
-	sandbox *sandbox.Server
-	counter *feishu.Counter
-	probe.Config
-}
-
-func setup(t *testing.T, cfg sandbox.Config) *bundle {
-	t.Helper()
-	cfg.Seed = 7
-	server, err := sandbox.Start(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	b := &bundle{sandbox: server, counter: &feishu.Counter{}}
-	b.as(t, server.AppID(), server.AppSecret())
-	return b
-}
-
-// as asks by an app from now on.
-func (b *bundle) as(t *testing.T, appID, secret string) {
-	t.Helper()
-	client, err := feishu.New(feishu.Config{
-		BaseURL: b.sandbox.URL(), AppID: appID, AppSecret: secret, Observe: b.counter.Observe,
-		Retry: feishu.Retry{Attempts: 1, Pause: time.Millisecond},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	b.AppID, b.Client = appID, client
-}
-
-// readme are the permissions that the README asks for, without one of them.
-func readme(without string) []string {
-	var names []string
-	for _, p := range probe.Permissions() {
-		if p.Name != without {
-			names = append(names, p.Name)
-		}
-	}
-	return names
-}
-
-// app asks by an app with the README's permissions but one, and a range.
-func (b *bundle) app(t *testing.T, without string, r sandbox.Range) {
-	t.Helper()
-	if err := b.sandbox.AddApp(sandbox.App{ID: "cli_probe", Secret: "secret", Permissions: readme(without), Range: r}); err != nil {
-		t.Fatal(err)
-	}
-	b.as(t, "cli_probe", "secret")
-}
-
-func (b *bundle) examine(t *testing.T) map[string]probe.Finding {
-	t.Helper()
-	found := map[string]probe.Finding{}
-	for _, f := range probe.Feishu(t.Context(), b.Config) {
-		if _, twice := found[f.Check]; twice {
-			t.Errorf("%s is told twice", f.Check)
-		}
-		found[f.Check] = f
-		if f.State == probe.Fail && f.Err == nil {
-			t.Errorf("%s fails without an error", f.Check)
-		}
-		if strings.Contains(f.Says+f.Do, "ou_") {
-			t.Errorf("%s names a person: %s", f.Check, f.Says)
-		}
-	}
-	return found
-}
-
-func first[T any](all map[string]T, n int) []string { return slices.Sorted(maps.Keys(all))[:n] }
-
-func states(found map[string]probe.Finding, state probe.State) []string {
-	maps.DeleteFunc(found, func(_ string, f probe.Finding) bool { return f.State != state })
-	return slices.Sorted(maps.Keys(found))
-}
 
 func TestFeishu(t *testing.T) {
 	t.Parallel()
@@ -279,6 +190,7 @@ func TestFeishu(t *testing.T) {
 	})
 }
 
+
 func TestCompany(t *testing.T) {
 	t.Parallel()
 	b := setup(t, sandbox.Config{People: 5, Departments: 2, TenantKey: "t1"})
@@ -315,65 +227,6 @@ func TestCompany(t *testing.T) {
 				t.Errorf("%+v", f)
 			}
 		})
-	}
-}
-
-func TestDatabase(t *testing.T) {
-	t.Parallel()
-	pool := pgtest.DB(t)
-	look := func() []string {
-		var got []string
-		for _, f := range probe.Database(t.Context(), pool) {
-			got = append(got, string(f.State)+" "+f.Check+": "+f.Says)
-		}
-		return got
-	}
-	exec := func(sql string, args ...any) {
-		t.Helper()
-		if _, err := pool.Exec(t.Context(), sql, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff([]string{"WARN lag: the log is empty", "OK parked: every record could be read"}, look()); diff != "" {
-		t.Error(diff)
-	}
-	const insert = `
-		INSERT INTO mirror.event_log (position, recorded_at, occurred_at, event_id, payload)
-		VALUES ($1::bigint, now() - make_interval(mins => $2), now(), 'e' || $1::bigint, '{}')`
-	exec(insert, 1, 9)
-	exec(`UPDATE mirror.event_log_head SET position = 1`)
-	exec(`INSERT INTO mirror.event_log_parked VALUES (1, 't', '', '', '', 'no id')`)
-	if diff := cmp.Diff([]string{"WARN lag: the read model is 1 records behind, the first of them 9m0s old", "WARN parked: 1 parts of records could not be read"}, look()); diff != "" {
-		t.Error(diff)
-	}
-	exec(`INSERT INTO mirror.checkpoint (consumer, position) VALUES ('core', 1)`)
-	exec(insert, 2, 0)
-	exec(`UPDATE mirror.event_log_head SET position = 2`)
-	if got := look(); !strings.HasPrefix(got[0], "OK lag: the read model is 1 records behind") {
-		t.Error(got)
-	}
-	pool.Close()
-	if got := probe.Database(context.Background(), pool); got[0].State != probe.Fail {
-		t.Errorf("%+v", got)
-	}
-}
-
-// The table of losses and the client's table of fields know the same permissions.
-func TestPermissionsAreThoseOfTheClient(t *testing.T) {
-	t.Parallel()
-	known := map[string]bool{}
-	for _, p := range probe.Permissions() {
-		known[p.Kind+" "+p.Name] = true
-		if len(p.Gives) == 0 || p.Lost == "" {
-			t.Errorf("%+v", p)
-		}
-	}
-	for _, kind := range []string{"user", "department"} {
-		for _, permission := range feishu.FieldPermissions(kind) {
-			if !known[kind+" "+permission] {
-				t.Errorf("nobody says what is lost without %s", permission)
-			}
-		}
 	}
 }
 
