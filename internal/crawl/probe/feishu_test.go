@@ -190,7 +190,6 @@ func TestFeishu(t *testing.T) {
 	})
 }
 
-
 func TestCompany(t *testing.T) {
 	t.Parallel()
 	b := setup(t, sandbox.Config{People: 5, Departments: 2, TenantKey: "t1"})
