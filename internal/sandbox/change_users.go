@@ -52,6 +52,7 @@ func (o *organisation) changeUser(u *User, next User) error {
 	after := u.clone()
 	o.recordUser(what, &before, &after, false)
 	if what == deleted {
+		o.resignedAt[u.OpenID] = o.now
 		o.forget(u)
 	}
 	return nil
@@ -161,6 +162,7 @@ func sameSet(a, b []string) bool {
 func (o *organisation) eraseUser(u *User) {
 	before := u.clone()
 	o.unlink(u)
+	delete(o.resignedAt, u.OpenID)
 	o.recordUser(deleted, &before, nil, false)
 	o.forget(u)
 	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }
@@ -217,5 +219,6 @@ func (u *User) clone() User {
 	c.Orders = slices.Clone(u.Orders)
 	c.DottedLine = slices.Clone(u.DottedLine)
 	c.CustomAttrs = slices.Clone(u.CustomAttrs)
+	c.AssignInfo = slices.Clone(u.AssignInfo)
 	return c
 }

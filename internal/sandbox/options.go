@@ -15,6 +15,14 @@ type Options struct {
 	// FollowUpEvents sends events for what a resignation does to others: leaders
 	// taken away from people and departments.
 	FollowUpEvents bool `json:"follow_up_events"`
+	// RepeatedDelete lets a person be deleted again; else that is 41050.
+	RepeatedDelete bool `json:"repeated_delete"`
+	// RefuseUnjoined answers 44010 to a PATCH or PUT of somebody who has not
+	// joined yet, as everybody is who was just created.
+	RefuseUnjoined bool `json:"refuse_unjoined"`
+	// DeletionSeconds is how long a resignation goes on: until then nobody can be
+	// taken back (44034).
+	DeletionSeconds int `json:"deletion_seconds"`
 }
 
 // NameScope is where a name must be unique.

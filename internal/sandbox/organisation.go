@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // organisation is the whole company with the indexes that the contact API
@@ -45,6 +46,19 @@ type organisation struct {
 	visits uint64
 
 	ids idSource
+
+	now        time.Time            // of the mutation under way
+	resignedAt map[string]time.Time // by open_id, of those who left
+	limits     orgLimits
+}
+
+// orgLimits are how much a company may hold, for those who write through the
+// contact API; what the controls and the generator make is not bound by them.
+type orgLimits struct {
+	departments int // in all
+	children    int // directly below one department
+	members     int // directly in one department
+	unit        int // departments of one unit
 }
 
 // node is a department in the tree.
@@ -124,6 +138,9 @@ func newOrganisation(tenant Tenant, seed uint64) *organisation {
 		ids:         newIDSource(seed),
 
 		allowOpenQuery: true,
+
+		resignedAt: map[string]time.Time{},
+		limits:     orgLimits{departments: 30_000, children: 1000, members: 10_000, unit: 1000},
 	}
 	o.root = &node{Department: Department{OpenDepartmentID: rootID, DepartmentID: rootID}}
 	o.departments[rootID] = o.root

@@ -17,14 +17,31 @@ type view struct {
 	overrides map[entityKey]map[string]json.RawMessage
 }
 
-// userFields are the keys that differ from method to method.
-type userFields int
+// userFields are those keys of a person that not every method shows.
+type userFields uint
 
 const (
-	getFields   userFields = iota // users/:user_id
-	listFields                    // find_by_department
-	batchFields                   // users/batch
+	withNickname userFields = 1 << iota
+	withAvatarKey
+	withIsFrozen // at the top level
+	withGeo
+	withJob // level, family, and leaders by dotted lines
+	withAssignInfo
+	withPath // department_path
+
+	getFields      = withNickname | withGeo | withJob | withAssignInfo | withPath
+	listFields     = withNickname | withIsFrozen | withGeo | withJob | withPath // find_by_department
+	batchFields    = withNickname | withAvatarKey | withIsFrozen | withGeo | withJob
+	historicFields = withIsFrozen // the historic GET /users
+	createFields   = withNickname | withAvatarKey | withIsFrozen | withGeo | withJob
+	patchFields    = withNickname | withIsFrozen | withJob
+	putFields      = withNickname | withAvatarKey | withIsFrozen
 )
+
+// allUserFields are those that some method that reads shows to an app.
+const allUserFields = getFields | listFields | batchFields
+
+func (f userFields) has(field userFields) bool { return f&field != 0 }
 
 // user and department translate a reference into the kind of id that the caller
 // wants.
@@ -80,10 +97,13 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 		o.str("user_id", u.UserID)
 		return o.end()
 	}
+	if fields.has(withAssignInfo) && len(u.AssignInfo) > 0 && o.key("assign_info") {
+		o.buf = append(o.buf, marshal(u.AssignInfo)...)
+	}
 	if o.key("avatar") {
 		o.buf = appendAvatar(o.buf, u.AvatarKey)
 	}
-	if fields == batchFields {
+	if fields.has(withAvatarKey) {
 		o.strIf("avatar_key", u.AvatarKey)
 	}
 	o.str("city", u.City)
@@ -92,8 +112,11 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 		o.buf = v.appendAttrs(o.buf, u.CustomAttrs)
 	}
 	o.strs("department_ids", u.DepartmentIDs, v.department)
+	if fields.has(withPath) && v.person != nil && o.key("department_path") {
+		o.buf = v.appendPaths(o.buf, u)
+	}
 	o.str("description", u.Description)
-	if len(u.DottedLine) > 0 {
+	if fields.has(withJob) && len(u.DottedLine) > 0 {
 		o.strs("dotted_line_leader_user_ids", u.DottedLine, v.user)
 	}
 	o.strIf("email", u.Email)
@@ -102,20 +125,26 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 	o.str("en_name", u.EnName)
 	o.strIf("enterprise_email", u.EnterpriseEmail)
 	o.int("gender", int64(u.Gender))
-	o.strIf("geo", u.Geo)
-	if fields != getFields {
+	if fields.has(withGeo) {
+		o.strIf("geo", u.Geo)
+	}
+	if fields.has(withIsFrozen) {
 		o.bool("is_frozen", u.Status.IsFrozen)
 	}
 	o.bool("is_tenant_manager", u.IsTenantManager)
-	o.strIf("job_family_id", u.JobFamilyID)
-	o.strIf("job_level_id", u.JobLevelID)
+	if fields.has(withJob) {
+		o.strIf("job_family_id", u.JobFamilyID)
+		o.strIf("job_level_id", u.JobLevelID)
+	}
 	o.str("job_title", u.JobTitle)
 	o.int("join_time", u.JoinTime)
 	o.strIf("leader_user_id", v.user(u.LeaderUserID))
 	o.str("mobile", u.Mobile)
 	o.bool("mobile_visible", u.MobileVisible)
 	o.str("name", u.Name)
-	o.strIf("nickname", u.Nickname)
+	if fields.has(withNickname) {
+		o.strIf("nickname", u.Nickname)
+	}
 	o.str("open_id", v.app.openID(u.OpenID))
 	if o.key("orders") {
 		o.buf = v.appendOrders(o.buf, u.Orders)
