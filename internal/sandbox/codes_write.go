@@ -48,7 +48,6 @@ const (
 	codeUserIDReused       = 44032
 	codeNotResigned        = 44033
 	codeBeingDeleted       = 44034
-	codeDepartmentInvalid  = 44035
 	codeFreezeFounder      = 44036
 	codeDeleteManager      = 44037
 	codeGeoUnknown         = 44038
@@ -72,7 +71,7 @@ const (
 	codeOrderTaken        = 43005
 	codeCustomIDInvalid   = 43008
 	codeManyChildren      = 43013
-	codeUnitFull          = 43017
+	codeUnitDepartments   = 43017
 	codeI18nNameTaken     = 43018
 	codeDeptNameTaken     = 43022
 	codeTopLeaderUnjoined = 43025

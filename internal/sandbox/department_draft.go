@@ -192,7 +192,7 @@ func (w *departmentWrite) units() error {
 		case unit == nil:
 			return refuse(codeUnitUnknown)
 		case len(unit.Departments) >= w.c.server.org.limits.unit:
-			return refuse(codeUnitFull)
+			return refuse(codeUnitDepartments)
 		}
 	}
 	w.next.UnitIDs = slices.Clone(*ids)

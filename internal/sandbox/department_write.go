@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -33,7 +34,9 @@ func createDepartment(c *call) error {
 			return err
 		}
 		for _, id := range n.UnitIDs {
-			o.units[id].Departments = append(o.units[id].Departments, n.OpenDepartmentID)
+			if unit := o.units[id]; !slices.Contains(unit.Departments, n.OpenDepartmentID) {
+				unit.Departments = append(unit.Departments, n.OpenDepartmentID)
+			}
 		}
 		c.departmentResult(n)
 		return nil

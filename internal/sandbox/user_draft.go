@@ -98,9 +98,6 @@ func (w *userWrite) settle() error {
 // required is about fields that a person must have.
 func (w *userWrite) required() error {
 	b := &w.body
-	if blank(b.Name) {
-		return refuse(codeNameBlank)
-	}
 	email := ""
 	if w.before != nil {
 		email = w.before.Email
@@ -108,13 +105,17 @@ func (w *userWrite) required() error {
 	set(&email, b.Email)
 	whole := w.how != patching
 	switch {
-	case whole && b.Name == nil:
+	case whole && b.Name == nil, b.Name != nil && *b.Name == "":
 		return refuse(codeUserName)
+	case blank(b.Name):
+		return refuse(codeNameBlank)
 	case (whole && b.Mobile == nil || blank(b.Mobile)) && email == "":
 		return refuse(codeNoContact)
 	case whole && b.Mobile == nil || blank(b.Mobile):
 		return refuse(codeNoMobile)
-	case whole && b.DepartmentIDs == nil:
+	case w.how == replacing && b.DepartmentIDs == nil && b.Orders != nil:
+		return refuse(codeOrdersAlone)
+	case whole && b.DepartmentIDs == nil, b.DepartmentIDs != nil && len(*b.DepartmentIDs) == 0:
 		return refuse(codeDepartmentNeeded)
 	case whole && b.EmployeeType == nil:
 		return invalidField("employee_type", "", "employee_type is required")

@@ -21,8 +21,6 @@ func (w *userWrite) placement() error {
 		return refuse(codeOrdersAlone)
 	case b.DepartmentIDs == nil:
 		return nil
-	case len(*b.DepartmentIDs) == 0:
-		return refuse(codeDepartmentEmpty)
 	case len(*b.DepartmentIDs) > maxDepartments:
 		return refuse(codeManyDepartments)
 	}
@@ -54,10 +52,7 @@ func (w *userWrite) departments(named []string) ([]string, error) {
 	ids := make([]string, 0, len(named))
 	for _, id := range named {
 		if blank(&id) {
-			if w.how == creating {
-				return nil, refuse(codeDepartmentEmpty)
-			}
-			return nil, refuse(codeDepartmentInvalid)
+			return nil, refuse(codeDepartmentEmpty)
 		}
 		n, err := w.c.view.findDepartment(id)
 		if err != nil {

@@ -135,8 +135,10 @@ func updateUserID(c *call) error {
 	switch {
 	case u.Status.IsResigned, !c.view.sees(u):
 		return refuse(codeNoUser)
-	case missing(id), !validUserID(*id):
+	case missing(id):
 		return refuse(codeNewUserID)
+	case !validUserID(*id):
+		return refuseWith(codeParam, "Invalid params")
 	case u.Mobile == "" && u.Email == "":
 		return refuse(codeNoContact)
 	case c.server.org.byUserID.current[*id] != nil && *id != u.UserID:

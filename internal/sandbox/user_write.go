@@ -210,7 +210,7 @@ func (c *call) acceptors(b acceptorsBody, leaver *User) error {
 	named := []*string{b.DepartmentChat, b.ExternalChat, b.Docs, b.Calendar, b.Application, b.Minutes, b.Survey, b.AnyCross}
 	if e := b.Email; e != nil {
 		if e.ProcessingType == nil || !slices.Contains([]string{"1", "2", "3"}, *e.ProcessingType) {
-			return invalidField("email_acceptor.processing_type", "", "email_acceptor.processing_type is required, options: [1,2,3]")
+			return refuse(codeParam)
 		}
 		if *e.ProcessingType == "1" {
 			if missing(e.Acceptor) {
