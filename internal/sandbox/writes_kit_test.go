@@ -167,3 +167,6 @@ func with(base, more object) object {
 	}
 	return out
 }
+
+// fields are the words of a text, sorted.
+func fields(text string) []string { return slices.Sorted(strings.FieldsSeq(text)) }
