@@ -218,9 +218,9 @@ func TestTooManyDepartments(t *testing.T) {
 	t.Parallel()
 	k := start(t, sandbox.Config{Departments: 3})
 	sandbox.SetLimits(k.Server, 4, 10, 10)
-	make := func(name string) reply {
+	create := func(name string) reply {
 		return k.do(http.MethodPost, "/contact/v3/departments", object{"name": name, "parent_department_id": "0"})
 	}
-	make("四").wantCode(t, 200, 0)
-	make("五").wantCode(t, 400, 40018)
+	create("四").wantCode(t, 200, 0)
+	create("五").wantCode(t, 400, 40018)
 }

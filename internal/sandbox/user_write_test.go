@@ -30,7 +30,9 @@ func TestCreateUser(t *testing.T) {
 	boss := k.user(sandbox.User{Name: "总", UserID: "boss"})
 	first, second := k.department(sandbox.Department{Name: "甲", DepartmentID: "A"}), k.department(sandbox.Department{Name: "乙", DepartmentID: "B"})
 	sandbox.DefineFields(k.Server, []sandbox.CustomAttrDefinition{
-		{ID: "C-1", Type: "TEXT"}, {ID: "C-2", Type: "HREF"}, {ID: "C-3", Type: "GENERIC_USER"},
+		{ID: "C-1", Type: "TEXT"},
+		{ID: "C-2", Type: "HREF"},
+		{ID: "C-3", Type: "GENERIC_USER"},
 		{ID: "C-4", Type: "ENUMERATION", Options: sandbox.AttrOptions{Options: []sandbox.AttrOption{{ID: "o1", Value: "S"}}}},
 		{ID: "C-5", Type: "PICTURE_ENUM", Options: sandbox.AttrOptions{Options: []sandbox.AttrOption{{ID: "p1", Value: "https://p", Name: "猫"}}}},
 	}, nil)
