@@ -36,7 +36,7 @@ func searchDepartments(c *call) error {
 	var found []*node
 	for _, n := range c.view.org.descendantsOf(c.view.org.root) {
 		past := !resumed || compareNodeKey(n, after.rank, after.id) > 0
-		if past && c.view.seesDepartment(n) && containsFold(n.Name, *body.Query) {
+		if past && c.view.seesDepartment(n) && containsFold(n.Name, strings.TrimSpace(*body.Query)) {
 			found = append(found, n)
 		}
 	}
@@ -50,8 +50,15 @@ func searchDepartments(c *call) error {
 	return nil
 }
 
+// containsFold tells whether a text holds a part, whatever the case. It makes no
+// copies: a search looks at everybody.
 func containsFold(text, part string) bool {
-	return strings.Contains(strings.ToLower(text), strings.ToLower(strings.TrimSpace(part)))
+	for at := 0; at+len(part) <= len(text); at++ {
+		if strings.EqualFold(text[at:at+len(part)], part) {
+			return true
+		}
+	}
+	return false
 }
 
 // listDepartments serves the historic list: below a department as children does,

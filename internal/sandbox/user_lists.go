@@ -111,8 +111,8 @@ func basicBatch(c *call) error {
 // searchUsers finds people who are here by a part of their names, by open_id. It
 // is of an older service, with answers of its own.
 func searchUsers(c *call) error {
-	query := c.query.Get("query")
-	if strings.TrimSpace(query) == "" {
+	query := strings.TrimSpace(c.query.Get("query"))
+	if query == "" {
 		return invalidField("query", query, "query is required")
 	}
 	size, after, resumed, err := c.page(20, 200)
