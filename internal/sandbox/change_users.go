@@ -162,9 +162,9 @@ func sameSet(a, b []string) bool {
 func (o *organisation) eraseUser(u *User) {
 	before := u.clone()
 	o.unlink(u)
-	delete(o.resignedAt, u.OpenID)
 	o.recordUser(deleted, &before, nil, false)
 	o.forget(u)
+	delete(o.resignedAt, u.OpenID)
 	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }
 	for _, other := range o.users {
 		if slices.ContainsFunc(other.CustomAttrs, names) {

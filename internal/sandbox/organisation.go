@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // organisation is the whole company with the indexes that the contact API
@@ -20,6 +19,7 @@ type organisation struct {
 	byUserID lookup
 	byMobile lookup
 	byEmail  lookup
+	writes
 
 	departments map[string]*node // by open_department_id; the root is "0"
 	byCustom    map[string]*node // by department_id
@@ -46,19 +46,6 @@ type organisation struct {
 	visits uint64
 
 	ids idSource
-
-	now        time.Time            // of the mutation under way
-	resignedAt map[string]time.Time // by open_id, of those who left
-	limits     orgLimits
-}
-
-// orgLimits are how much a company may hold, for those who write through the
-// contact API; what the controls and the generator make is not bound by them.
-type orgLimits struct {
-	departments int // in all
-	children    int // directly below one department
-	members     int // directly in one department
-	unit        int // departments of one unit
 }
 
 // node is a department in the tree.
@@ -131,6 +118,7 @@ func newOrganisation(tenant Tenant, seed uint64) *organisation {
 		byUserID:    newLookup(),
 		byMobile:    newLookup(),
 		byEmail:     newLookup(),
+		writes:      newWrites(),
 		departments: map[string]*node{},
 		byCustom:    map[string]*node{},
 		groups:      map[string]*Group{},
@@ -138,9 +126,6 @@ func newOrganisation(tenant Tenant, seed uint64) *organisation {
 		ids:         newIDSource(seed),
 
 		allowOpenQuery: true,
-
-		resignedAt: map[string]time.Time{},
-		limits:     orgLimits{departments: 30_000, children: 1000, members: 10_000, unit: 1000},
 	}
 	o.root = &node{Department: Department{OpenDepartmentID: rootID, DepartmentID: rootID}}
 	o.departments[rootID] = o.root

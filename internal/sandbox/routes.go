@@ -31,8 +31,8 @@ const prefix = "/open-apis"
 // endpoints lists what the service answers. The tables of the methods stand
 // beside them.
 func endpoints() []*endpoint {
-	all := slices.Concat(tokenEndpoints(), tenantEndpoints(), scopeEndpoints(), departmentEndpoints(), userEndpoints(),
-		userWriteEndpoints(), userListEndpoints(), departmentWriteEndpoints(), departmentListEndpoints())
+	all := slices.Concat(tokenEndpoints(), tenantEndpoints(), scopeEndpoints(), departmentEndpoints(), userEndpoints())
+	all = slices.Concat(all, userWriteEndpoints(), userListEndpoints(), departmentWriteEndpoints(), departmentListEndpoints())
 	for i, e := range all {
 		e.index = i
 		if !e.open && e.tier == nil {

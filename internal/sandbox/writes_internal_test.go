@@ -42,7 +42,7 @@ func TestWritesKeepTheCompanySound(t *testing.T) {
 	for _, n := range done {
 		total += n
 	}
-	for _, what := range writes {
+	for _, what := range writeMethods {
 		if total < 300 {
 			break // somebody asked for fewer checks than there are by default
 		}
@@ -52,8 +52,8 @@ func TestWritesKeepTheCompanySound(t *testing.T) {
 	}
 }
 
-// writes are the methods that change people and departments.
-var writes = []struct {
+// writeMethods are the methods that change people and departments.
+var writeMethods = []struct {
 	name, verb, path string // U and D stand for the id of a person and of a department
 	needs            int    // so many of the fields are nearly always there, the others seldom
 	fields           []string
@@ -81,7 +81,7 @@ type writer struct {
 
 // write makes one request, and returns what it was and the code of the answer.
 func (w *writer) write() (string, int) {
-	what := rapid.SampledFrom(writes).Draw(w.t, "write")
+	what := rapid.SampledFrom(writeMethods).Draw(w.t, "write")
 	body := map[string]any{}
 	for i, field := range what.fields {
 		if draw := rapid.IntRange(0, 9).Draw(w.t, "given"); draw < 2 || i < what.needs && draw < 9 {
