@@ -78,7 +78,7 @@ func newTree(t *testing.T) *tree {
 	if err := k.ResignUser(e.gone.OpenID); err != nil {
 		t.Fatal(err)
 	}
-	e.narrow = k.app(sandbox.App{Range: sandbox.Range{Departments: []string{e.a.OpenDepartmentID}}})
+	e.narrow = k.appToken(sandbox.App{Range: sandbox.Range{Departments: []string{e.a.OpenDepartmentID}}})
 	e.person = k.in(e.u.OpenID)
 	k.do(http.MethodPost, "/contact/v3/departments", object{"name": "先", "parent_department_id": "0"}, "client_token", "t1").wantCode(t, 200, 0)
 	return e

@@ -277,7 +277,7 @@ func TestHistoricDepartments(t *testing.T) {
 		return d.ParentDepartmentID == "0" && slices.ContainsFunc(openIDs(departmentsOf(truth)), func(id string) bool { return truth.Departments[id].ParentDepartmentID == d.OpenDepartmentID })
 	})
 	below := ids(k.all(departmentsPath+"/"+top.OpenDepartmentID+"/children", "fetch_child", "true"), "open_department_id")
-	k.token = k.app(sandbox.App{Range: sandbox.Range{Departments: []string{top.OpenDepartmentID, below[0]}}})
+	k.token = k.appToken(sandbox.App{Range: sandbox.Range{Departments: []string{top.OpenDepartmentID, below[0]}}})
 	entries := []string{top.OpenDepartmentID, below[0]}
 	slices.Sort(entries)
 	if got := sorted(ids(k.all(departmentsPath), "open_department_id")); !slices.Equal(got, entries) {

@@ -118,9 +118,9 @@ func newErrand(t *testing.T) *errand {
 		{ID: "C-3", Type: "GENERIC_USER"},
 		{ID: "C-4", Type: "ENUMERATION", Options: sandbox.AttrOptions{Options: []sandbox.AttrOption{{ID: "o1", Value: "S"}}}},
 	}, []sandbox.EmployeeType{{EnumID: "x==", EnumValue: "1", EnumStatus: 1}, {EnumID: "y==", EnumValue: "6", EnumStatus: 2}})
-	e.narrow = k.app(sandbox.App{Range: sandbox.Range{Departments: []string{e.a.OpenDepartmentID}}})
-	e.basic = k.app(sandbox.App{Permissions: []string{"contact:user.base"}})
-	e.few = k.app(sandbox.App{Permissions: []string{"contact:contact"}})
+	e.narrow = k.appToken(sandbox.App{Range: sandbox.Range{Departments: []string{e.a.OpenDepartmentID}}})
+	e.basic = k.appToken(sandbox.App{Permissions: []string{"contact:user.base"}})
+	e.few = k.appToken(sandbox.App{Permissions: []string{"contact:contact"}})
 	e.person = k.in(e.both.OpenID)
 	e.create = object{"name": "新", "mobile": "13900000000", "department_ids": []string{e.a.OpenDepartmentID}, "employee_type": 1}
 	k.do(http.MethodPost, "/contact/v3/users", with(e.create, object{"mobile": "13900000001"}), "client_token", "t1").wantCode(t, 200, 0)

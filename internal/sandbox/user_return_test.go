@@ -104,7 +104,7 @@ func TestIndependentUsers(t *testing.T) {
 		alone, r.Users = append(alone, u.UnionID), append(r.Users, u.OpenID)
 	}
 	r.Users = append(r.Users, k.user(sandbox.User{Name: "李娜", DepartmentIDs: []string{inside.OpenDepartmentID}}).OpenID)
-	token := k.app(sandbox.App{Range: r})
+	token := k.appToken(sandbox.App{Range: r})
 	k.token, token = token, k.token
 	got := ids(k.all(usersPath, "page_size", "2"), "union_id")
 	slices.Sort(got)
@@ -141,7 +141,7 @@ func TestBasicBatch(t *testing.T) {
 	t.Parallel()
 	k := start(t, sandbox.Config{People: 3})
 	u := pick(t, k.Truth().Users, func(u sandbox.User) bool { return u.EnName != "" })
-	token := k.app(sandbox.App{Range: sandbox.Range{Nobody: true}}) // the range does not count here
+	token := k.appToken(sandbox.App{Range: sandbox.Range{Nobody: true}}) // the range does not count here
 	r := k.as(token, http.MethodPost, usersPath+"/basic_batch", object{"user_ids": []string{u.UnionID, u.UnionID, "on_nobody"}}, "user_id_type", "union_id")
 	r.wantCode(t, 200, 0)
 	want := []object{{"user_id": u.UnionID, "name": u.Name, "i18n_name": object{"zh_cn": u.Name, "ja_jp": "", "en_us": u.EnName}}}

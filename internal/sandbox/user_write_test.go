@@ -283,7 +283,7 @@ func TestClientToken(t *testing.T) {
 	}
 	ask(k.token, with(body, object{"name": "李娜"})).wantCode(t, 400, 40021)
 	// A token is of one app and one method, and what fails is not remembered.
-	ask(k.app(sandbox.App{}), with(body, object{"mobile": "13800000002"})).wantCode(t, 200, 0)
+	ask(k.appToken(sandbox.App{}), with(body, object{"mobile": "13800000002"})).wantCode(t, 200, 0)
 	k.do(http.MethodPost, "/contact/v3/departments", object{"name": "甲", "parent_department_id": "0"}, "client_token", "once").wantCode(t, 200, 0)
 	k.do(http.MethodPost, usersPath, with(body, object{"mobile": "1"}), "client_token", "twice").wantCode(t, 400, 41004)
 	k.do(http.MethodPost, usersPath, with(body, object{"mobile": "13800000003"}), "client_token", "twice").wantCode(t, 200, 0)
@@ -303,7 +303,7 @@ func TestChangesOfDepartmentsAreSlow(t *testing.T) {
 		return k.as(token, http.MethodPatch, usersPath+"/"+u.UnionID, body, "user_id_type", "union_id")
 	}
 	frozen, move := object{"is_frozen": true}, object{"department_ids": []string{"0"}}
-	other := k.app(sandbox.App{})
+	other := k.appToken(sandbox.App{})
 	patch(k.token, frozen).wantCode(t, 200, 0)
 	r := patch(k.token, move)
 	r.wantCode(t, 429, 99991400)

@@ -23,7 +23,7 @@ func TestWritesKeepTheCompanySound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newServer(Config{People: 6, Departments: 6, Seed: 1}.withDefaults())
 		token, _ := s.tokens.issue(tenantGrant, s.cfg.AppID, s.now())
-		w := &writer{t: t, ctx: ctx, s: s, token: token}
+		w := &apiWriter{t: t, ctx: ctx, s: s, token: token}
 		for range rapid.IntRange(1, 60).Draw(t, "requests") {
 			before := fmt.Sprint(s.Truth())
 			what, code := w.write()
@@ -71,8 +71,8 @@ var writeMethods = []struct {
 	{"update department_id", http.MethodPatch, "departments/D/update_department_id", 1, []string{"new_department_id"}},
 }
 
-// writer draws requests, of which many make sense.
-type writer struct {
+// apiWriter draws requests, of which many make sense.
+type apiWriter struct {
 	t     *rapid.T
 	ctx   context.Context
 	s     *Server
@@ -80,7 +80,7 @@ type writer struct {
 }
 
 // write makes one request, and returns what it was and the code of the answer.
-func (w *writer) write() (string, int) {
+func (w *apiWriter) write() (string, int) {
 	what := rapid.SampledFrom(writeMethods).Draw(w.t, "write")
 	body := map[string]any{}
 	for i, field := range what.fields {
@@ -100,13 +100,13 @@ func (w *writer) write() (string, int) {
 	return what.name, got.Code
 }
 
-func (w *writer) user() string {
+func (w *apiWriter) user() string {
 	return rapid.SampledFrom(slices.Sorted(maps.Keys(w.s.org.users))).Draw(w.t, "user")
 }
 
 // subject is whom a request is about: somebody who left, if there is anybody,
 // where they are to come back.
-func (w *writer) subject(what string) string {
+func (w *apiWriter) subject(what string) string {
 	var gone []string
 	for id, u := range w.s.org.users {
 		if u.Status.IsResigned {
@@ -120,11 +120,11 @@ func (w *writer) subject(what string) string {
 	return rapid.SampledFrom(gone).Draw(w.t, "gone")
 }
 
-func (w *writer) department() string {
+func (w *apiWriter) department() string {
 	return rapid.SampledFrom(slices.Sorted(maps.Keys(w.s.org.departments))).Draw(w.t, "department")
 }
 
-func (w *writer) few(most int, draw func() any) []any {
+func (w *apiWriter) few(most int, draw func() any) []any {
 	list := []any{}
 	for range rapid.IntRange(0, most).Draw(w.t, "length") {
 		list = append(list, draw())
@@ -133,7 +133,7 @@ func (w *writer) few(most int, draw func() any) []any {
 }
 
 // value draws a value for a field, seldom one of the wrong type.
-func (w *writer) value(field string) any {
+func (w *apiWriter) value(field string) any {
 	number := func(most int) int { return rapid.IntRange(0, most).Draw(w.t, "number") }
 	if number(60) == 0 {
 		return []any{map[string]any{}, true}

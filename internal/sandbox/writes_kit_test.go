@@ -33,8 +33,8 @@ func (k *kit) as(token, verb, path string, body any, params ...string) reply {
 	return k.send(verb, "/open-apis"+path+encode(params), "Bearer "+token, text)
 }
 
-// app lets another app in and returns its token.
-func (k *kit) app(a sandbox.App) string {
+// appToken lets another app in and returns its token.
+func (k *kit) appToken(a sandbox.App) string {
 	k.t.Helper()
 	a.ID, a.Secret = fmt.Sprintf("cli_test%d", apps.Add(1)), "secret"
 	if err := k.AddApp(a); err != nil {
