@@ -9,18 +9,24 @@ import (
 // maxLevels is how deep Feishu lets the tree grow below the root.
 const maxLevels = 25
 
-// addDepartment completes, checks and enters a new department.
+// addDepartment completes, checks and enters a new department. No order means
+// the last place.
 func (o *organisation) addDepartment(d Department) (*node, error) {
+	parent := o.departments[cmp.Or(d.ParentDepartmentID, rootID)]
+	if d.Order == 0 && parent != nil && len(parent.children) > 0 {
+		d.Order = parent.children[len(parent.children)-1].Order + orderStep // last, as Feishu does
+	}
+	return o.enterDepartment(d)
+}
+
+// enterDepartment does so with the order as it is.
+func (o *organisation) enterDepartment(d Department) (*node, error) {
 	d.OpenDepartmentID = cmp.Or(d.OpenDepartmentID, o.ids.openDepartmentID())
 	d.DepartmentID = cmp.Or(d.DepartmentID, o.ids.departmentID())
 	d.ParentDepartmentID = cmp.Or(d.ParentDepartmentID, rootID)
 	d.MemberCount, d.PrimaryMemberCount = 0, 0
 	if o.departments[d.OpenDepartmentID] != nil {
 		return nil, refuse(codeDepartmentExists)
-	}
-	parent := o.departments[d.ParentDepartmentID]
-	if d.Order == 0 && parent != nil && len(parent.children) > 0 {
-		d.Order = parent.children[len(parent.children)-1].Order + orderStep // last, as Feishu does
 	}
 	n := &node{Department: d}
 	if err := o.settleDepartment(&n.Department, nil); err != nil {

@@ -52,6 +52,7 @@ func (o *organisation) changeUser(u *User, next User) error {
 	after := u.clone()
 	o.recordUser(what, &before, &after, false)
 	if what == deleted {
+		o.resignedAt[u.OpenID] = o.now
 		o.forget(u)
 	}
 	return nil
@@ -163,6 +164,7 @@ func (o *organisation) eraseUser(u *User) {
 	o.unlink(u)
 	o.recordUser(deleted, &before, nil, false)
 	o.forget(u)
+	delete(o.resignedAt, u.OpenID)
 	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }
 	for _, other := range o.users {
 		if slices.ContainsFunc(other.CustomAttrs, names) {
@@ -217,5 +219,6 @@ func (u *User) clone() User {
 	c.Orders = slices.Clone(u.Orders)
 	c.DottedLine = slices.Clone(u.DottedLine)
 	c.CustomAttrs = slices.Clone(u.CustomAttrs)
+	c.AssignInfo = slices.Clone(u.AssignInfo)
 	return c
 }

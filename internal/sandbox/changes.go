@@ -57,6 +57,7 @@ func (o *organisation) recordDepartment(what changeKind, before, after *Departme
 func (s *Server) mutate(by *app, f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.org.now = s.now()
 	err := f()
 	s.announce(by)
 	return err

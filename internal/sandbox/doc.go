@@ -12,16 +12,29 @@
 //	POST /auth/v3/app_access_token/internal
 //	GET  /tenant/v2/tenant/query
 //	GET  /contact/v3/scopes
+//	POST /contact/v3/departments
+//	GET  /contact/v3/departments                             (historic)
 //	GET  /contact/v3/departments/:department_id
+//	PATCH, PUT, DELETE  /contact/v3/departments/:department_id
+//	PATCH /contact/v3/departments/:department_id/update_department_id
+//	POST /contact/v3/departments/unbind_department_chat
+//	POST /contact/v3/departments/search                      (with a user token)
 //	GET  /contact/v3/departments/:department_id/children
 //	GET  /contact/v3/departments/parent
 //	GET  /contact/v3/departments/batch
+//	POST /contact/v3/users
+//	GET  /contact/v3/users                                   (historic)
 //	GET  /contact/v3/users/:user_id
+//	PATCH, PUT, DELETE  /contact/v3/users/:user_id
+//	POST /contact/v3/users/:user_id/resurrect
+//	PATCH /contact/v3/users/:user_id/update_user_id
+//	POST /contact/v3/users/basic_batch
+//	GET  /search/v1/user                                     (with a user token)
 //	GET  /contact/v3/users/find_by_department
 //	GET  /contact/v3/users/batch
 //	POST /contact/v3/users/batch_get_id
 //
-// These lines are also the names by which stats, faults and permissions know
+// These lines, each verb by itself, are also the names by which stats, faults and permissions know
 // an endpoint, with one space after the verb. Everything else is 404 in plain
 // text.
 //
@@ -37,8 +50,22 @@
 // and the job ids are absent, and so are empty lists other than unit_ids. Calls
 // over the rate do not count against it. The app may see everybody.
 //
-// It does not serve writes, events, user tokens, groups, units, or a narrowed
-// scope.
+// Of writes: a client_token holds for 24 hours, and a request that failed is not
+// remembered. Who was just created has not joined (is_unjoin) and may be patched
+// all the same. PUT clears what was not sent to what a new person would have,
+// but join_time to 0, and lifts a freeze. custom_attrs are replaced together. An
+// app with contact:user.base alone may write name, en_name, nickname, avatar_key,
+// gender and description. PATCH and PUT with department_ids or is_frozen count
+// as changes of them, at one a second, whether or not anything differs. Of
+// somebody who left, PATCH takes avatar_key and description only. Orders of
+// departments must differ among siblings; a department that moves to where its
+// order is taken goes last. Whoever writes a department must see its parent too,
+// be it only to rename it. The 30 001st department is refused with 40018. Where
+// two codes say the same, the ones for lengths are 44006 to 44008. Ids of
+// departments in a body are the gateway's to refuse (99992357), those of leaders
+// the method's (44022, or 41012 in a new department). Names are searched for a
+// part, without regard to case. department_path goes from the first level down,
+// its names joined by slashes.
 //
 // # Controls
 //

@@ -19,6 +19,7 @@ type organisation struct {
 	byUserID lookup
 	byMobile lookup
 	byEmail  lookup
+	writes
 
 	departments map[string]*node // by open_department_id; the root is "0"
 	byCustom    map[string]*node // by department_id
@@ -117,6 +118,7 @@ func newOrganisation(tenant Tenant, seed uint64) *organisation {
 		byUserID:    newLookup(),
 		byMobile:    newLookup(),
 		byEmail:     newLookup(),
+		writes:      newWrites(),
 		departments: map[string]*node{},
 		byCustom:    map[string]*node{},
 		groups:      map[string]*Group{},

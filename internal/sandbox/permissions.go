@@ -40,6 +40,8 @@ const (
 	scopeUnitWrite    = "contact:unit"
 	scopeSearch       = "search:department:read"
 	scopeTenant       = "tenant:tenant:readonly"
+	scopeBasicBatch   = "contact:user.basic_profile:readonly"
+	scopeUserSearch   = "contact:user:search"
 )
 
 // Permissions that come together in Feishu's tables.

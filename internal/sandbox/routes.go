@@ -32,6 +32,7 @@ const prefix = "/open-apis"
 // beside them.
 func endpoints() []*endpoint {
 	all := slices.Concat(tokenEndpoints(), tenantEndpoints(), scopeEndpoints(), departmentEndpoints(), userEndpoints())
+	all = slices.Concat(all, userWriteEndpoints(), userListEndpoints(), departmentWriteEndpoints(), departmentListEndpoints())
 	for i, e := range all {
 		e.index = i
 		if !e.open && e.tier == nil {

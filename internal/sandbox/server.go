@@ -94,6 +94,7 @@ type Server struct {
 	revoked       map[string]bool // endpoint names
 	rateLimits    bool
 	bigDepartment int
+	clientTokens  clientTokens
 
 	api, control  *http.Server
 	url, ctlURL   string

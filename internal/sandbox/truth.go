@@ -96,7 +96,7 @@ func (s *Server) SeenBy(appID string) (Seen, error) {
 		if u.Status.IsResigned {
 			into = seen.Resigned
 		}
-		into[a.openID(u.OpenID)] = v.appendUser(nil, u, batchFields)
+		into[a.openID(u.OpenID)] = v.appendUser(nil, u, allUserFields)
 	}
 	return seen, nil
 }
