@@ -203,10 +203,7 @@ func (o *organisation) forget(gone *User) {
 		o.recordDepartment(changed, &before, &after, true)
 	}
 	for _, g := range o.groups {
-		if slices.ContainsFunc(g.Users, is) {
-			g.Users = slices.DeleteFunc(slices.Clone(g.Users), is)
-			o.groupChanges++
-		}
+		o.leaveGroup(g, id)
 	}
 }
 
