@@ -26,6 +26,7 @@ func (o *organisation) addUser(u User) (*User, error) {
 		return nil, err
 	}
 	o.link(&u)
+	o.peopleChanges++
 	after := u.clone()
 	o.recordUser(created, nil, &after, false)
 	return &u, nil
@@ -161,6 +162,7 @@ func sameSet(a, b []string) bool {
 func (o *organisation) eraseUser(u *User) {
 	before := u.clone()
 	o.unlink(u)
+	o.peopleChanges++
 	o.recordUser(deleted, &before, nil, false)
 	o.forget(u)
 	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }

@@ -120,11 +120,13 @@ func (g *generator) makeUnits() {
 	for i := range min(len(unitNames), len(first)/2) {
 		units = append(units, must(g.org.addUnit(Unit{Name: unitNames[i][0], UnitType: unitNames[i][1]})))
 	}
+	bound := 0
 	for i, n := range first {
 		if len(units) > 0 && i%4 != 3 {
-			if err := g.org.bind(units[i%len(units)], n); err != nil {
+			if err := g.org.bind(units[bound%len(units)], n); err != nil {
 				panic(fmt.Sprintf("generate: %v", err))
 			}
+			bound++
 		}
 	}
 }

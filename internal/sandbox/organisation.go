@@ -34,6 +34,9 @@ type organisation struct {
 	// groupChanges counts the changes of groups: what was worked out from
 	// their members for another value is stale.
 	groupChanges uint64
+	// peopleChanges counts the people who came and who were erased, for those
+	// who remember open_ids.
+	peopleChanges uint64
 
 	// changes are what the mutation under way has done so far.
 	changes []change
