@@ -54,7 +54,7 @@ func TestListCustomAttrs(t *testing.T) {
 // The switch hides definitions and values.
 func TestTheSwitchOfCustomAttrs(t *testing.T) {
 	t.Parallel()
-	k := start(t, sandbox.Config{People: 60, Departments: 3, Seed: 4})
+	k := start(t, sandbox.Config{People: 60, Departments: 10, Seed: 4})
 	u := full(t, k)
 	shown := func() (definitions int, values bool) {
 		_, values = userOf(t, k.invoke(http.MethodGet, "/users/"+u.OpenID, ""))["custom_attrs"]

@@ -140,7 +140,9 @@ func TestGroupPagesSurviveChanges(t *testing.T) {
 func TestGroupsOfAMember(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
-	ask := func(k *kit, params ...string) []string { return texts(k.walk("group_list", "/group/member_belong", params...), "text") }
+	ask := func(k *kit, params ...string) []string {
+		return texts(k.walk("group_list", "/group/member_belong", params...), "text")
+	}
 	for _, c := range []struct {
 		name   string
 		params []string
