@@ -147,24 +147,3 @@ func TestRangesFollowGroups(t *testing.T) {
 	}
 	check("without the group", false, false)
 }
-
-// 100 000 people are the most that a group may have.
-func TestTheLargestGroup(t *testing.T) {
-	t.Parallel()
-	k := start(t, sandbox.Config{People: 100_001, Departments: 20})
-	truth := k.Truth()
-	var all []string
-	for id := range truth.Users {
-		all = append(all, id)
-	}
-	slices.Sort(all)
-	if _, err := k.AddGroup(sandbox.Group{ID: "all", Name: "全员", Users: all}); refusedWith(err) != 42012 {
-		t.Errorf("a group of 100 001 people: %v", err)
-	}
-	if _, err := k.AddGroup(sandbox.Group{ID: "all", Name: "全员", Users: all[1:]}); err != nil {
-		t.Fatal(err)
-	}
-	k.invoke(http.MethodPost, "/group/all/member/add", member(all[0])).wantCode(t, 400, 42012)
-	k.invoke(http.MethodPost, "/group/all/member/remove", member(all[1])).wantCode(t, 200, 0)
-	k.invoke(http.MethodPost, "/group/all/member/add", member(all[0])).wantCode(t, 200, 0)
-}

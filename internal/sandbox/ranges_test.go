@@ -57,8 +57,14 @@ func TestScopesList(t *testing.T) {
 		{"everybody", sandbox.App{}, nil, firstLevel, []string{"chief"}, []string{"rule", "staff"}},
 		{"everybody, one by one", sandbox.App{}, []string{"page_size", "1"}, firstLevel, []string{"chief"}, []string{"rule", "staff"}},
 		{"by the root", sandbox.App{Range: sandbox.Range{Departments: []string{"0"}}}, nil, firstLevel, []string{"chief"}, []string{"rule", "staff"}},
-		{"some", sandbox.App{Range: sandbox.Range{Departments: []string{second}, Users: []string{o.wang.OpenID, o.gone.OpenID}, Groups: []string{"staff"}}},
-			[]string{"page_size", "2"}, []string{second}, []string{"wang"}, []string{"staff"}},
+		{
+			"some",
+			sandbox.App{Range: sandbox.Range{Departments: []string{second}, Users: []string{o.wang.OpenID, o.gone.OpenID}, Groups: []string{"staff"}}},
+			[]string{"page_size", "2"},
+			[]string{second},
+			[]string{"wang"},
+			[]string{"staff"},
+		},
 		{"nobody", sandbox.App{Range: sandbox.Range{Nobody: true}}, nil, nil, nil, nil},
 		{"department_ids", sandbox.App{Range: sandbox.Range{Departments: []string{second}}}, []string{"department_id_type", "department_id"}, []string{"D2"}, nil, nil},
 	} {

@@ -264,3 +264,31 @@ func TestGeneratedResources(t *testing.T) {
 		t.Errorf("an empty company has %d groups, %d units, %d employee types", len(empty.groups), len(empty.units), len(empty.employeeTypes))
 	}
 }
+
+// 100 000 people are the most that a group may have.
+func TestTheLargestGroup(t *testing.T) {
+	t.Parallel()
+	o := newOrganisation(Tenant{}, 1)
+	o.root.MemberCount = 1_000_000
+	g := &Group{ID: "all", Name: "全员", Type: normalGroup}
+	o.groups[g.ID] = g
+	for i := range maxGroupUsers - 1 {
+		g.Users = append(g.Users, fmt.Sprintf("ou_%06d", i))
+	}
+	if err := o.joinGroup(g, "ou_x", "ou_y"); err == nil || len(g.Users) != maxGroupUsers-1 {
+		t.Errorf("two where there is room for one: %v, and %d members", err, len(g.Users))
+	}
+	if err := o.joinGroup(g, "ou_x", "ou_000001"); err != nil || len(g.Users) != maxGroupUsers {
+		t.Errorf("one and a member: %v, and %d members", err, len(g.Users))
+	}
+	var refused *Error
+	if err := o.joinGroup(g, "ou_y"); !errors.As(err, &refused) || refused.Code != codeTooManyGroupUsers {
+		t.Errorf("one more: %v", err)
+	}
+	o.leaveGroup(g, "ou_000001")
+	changes := o.groupChanges
+	o.leaveGroup(g, "ou_000001")
+	if err := o.joinGroup(g, "ou_y"); err != nil || !g.holds("ou_y") || g.holds("ou_000001") || o.groupChanges != changes+1 {
+		t.Errorf("in the place of another: %v", err)
+	}
+}

@@ -148,7 +148,8 @@ func TestSDKGroupRefusals(t *testing.T) {
 	})
 	o.SetFeatures(sandbox.Features{})
 	wantRefusals(t, []sdkRefusal{
-		{"create with groups off", 42015, create(sdkGroup("x"))}, {"patch with groups off", 42015, patch("staff", sdkGroup("x"))},
+		{"create with groups off", 42015, create(sdkGroup("x"))},
+		{"patch with groups off", 42015, patch("staff", sdkGroup("x"))},
 		{"delete with groups off", 42015, remove("staff")},
 	})
 	o.SetFeatures(sandbox.Features{Groups: true})
@@ -156,8 +157,10 @@ func TestSDKGroupRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantRefusals(t, []sdkRefusal{
-		{"create in a narrow range", 42010, create(sdkGroup("x"))}, {"patch out of range", 42009, patch("staff", sdkGroup("x"))},
-		{"delete out of range", 42009, remove("staff")}, {"groups of somebody out of range", 41050, belong(of(o.li.OpenID))},
+		{"create in a narrow range", 42010, create(sdkGroup("x"))},
+		{"patch out of range", 42009, patch("staff", sdkGroup("x"))},
+		{"delete out of range", 42009, remove("staff")},
+		{"groups of somebody out of range", 41050, belong(of(o.li.OpenID))},
 	})
 }
 

@@ -69,8 +69,11 @@ func TestSDKUnits(t *testing.T) {
 		}
 	}
 	wantRefusals(t, []sdkRefusal{
-		{"bad id", 43051, creating("a b", "x", "y")}, {"no name", 43052, creating("x", "", "y")}, {"no type", 43053, creating("x", "x", "")},
-		{"name and type taken", 43055, creating("x", "华东", "子公司")}, {"id taken", 43056, creating("BU1", "x", "y")},
+		{"bad id", 43051, creating("a b", "x", "y")},
+		{"no name", 43052, creating("x", "", "y")},
+		{"no type", 43053, creating("x", "x", "")},
+		{"name and type taken", 43055, creating("x", "华东", "子公司")},
+		{"id taken", 43056, creating("BU1", "x", "y")},
 		{"patch nothing", 43051, func() (larkcore.CodeError, error) { return patch("none", "x") }},
 		{"patch to no name", 43052, func() (larkcore.CodeError, error) { return patch("BU1", "") }},
 		{"patch to a taken name", 43055, func() (larkcore.CodeError, error) { return patch("BU1", "华南") }},

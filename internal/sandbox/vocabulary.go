@@ -152,9 +152,16 @@ var (
 // type.
 var (
 	groupTopics = []phrase{
-		{"全体讲师", "Lecturers"}, {"上海办公区", "Everybody in the Shanghai office"}, {"安全委员会", "Security committee"},
-		{"新员工", "People who joined this quarter"}, {"党支部", "Party branch"}, {"项目管理", "Project managers"},
-		{"羽毛球俱乐部", "Badminton club"}, {"外包人员", "Outsourced staff"}, {"应急响应", "On call"}, {"试点用户", "Pilot users"},
+		{"全体讲师", "Lecturers"},
+		{"上海办公区", "Everybody in the Shanghai office"},
+		{"安全委员会", "Security committee"},
+		{"新员工", "People who joined this quarter"},
+		{"党支部", "Party branch"},
+		{"项目管理", "Project managers"},
+		{"羽毛球俱乐部", "Badminton club"},
+		{"外包人员", "Outsourced staff"},
+		{"应急响应", "On call"},
+		{"试点用户", "Pilot users"},
 	}
 	unitNames = [][2]string{{"华东公司", "子公司"}, {"华南公司", "子公司"}, {"智能硬件", "事业部"}, {"海外公司", "子公司"}}
 )
