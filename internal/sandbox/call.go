@@ -78,7 +78,7 @@ func (c *call) run() error {
 		defer s.mu.RUnlock()
 		return c.serve(granted)
 	}
-	return s.mutate(s.apps[granted.app], func() error { return c.serve(granted) })
+	return s.mutate(s.app(granted.app), func() error { return c.serve(granted) })
 }
 
 // serve does what asks for the lock, shared for a read and alone for a write.
@@ -119,7 +119,7 @@ func (c *call) open() error {
 	}
 	s := c.server
 	app := c.caller.app
-	c.view = view{org: s.org, app: app, person: c.caller.person, kinds: k, hidden: app.hidden, overrides: s.overrides}
+	c.view = view{org: s.org, app: app, apps: s.apps, person: c.caller.person, kinds: k, hidden: app.hidden, overrides: s.overrides}
 	if k.user == userID && app.hidden[KindUser]["user_id"] {
 		// Whoever may not see user_id may not name people by it either.
 		return scopeMissing(app.id, []string{scopeEmployeeID})

@@ -33,6 +33,7 @@ func (o *organisation) enterDepartment(d Department) (*node, error) {
 		return nil, err
 	}
 	o.attach(n)
+	o.followUnits(n, nil)
 	after := n.clone()
 	o.recordDepartment(created, nil, &after, false)
 	return n, nil
@@ -56,6 +57,7 @@ func (o *organisation) changeDepartment(n *node, next Department) error {
 	o.detach(n)
 	n.Department = next
 	o.attach(n)
+	o.followUnits(n, before.UnitIDs)
 	if moved {
 		o.recount()
 	}
@@ -76,6 +78,7 @@ func (o *organisation) removeDepartment(n *node) error {
 	}
 	before := n.clone()
 	o.detach(n)
+	o.forgetDepartment(n)
 	o.recordDepartment(deleted, &before, nil, false)
 	return nil
 }
@@ -107,6 +110,9 @@ func (o *organisation) settleDepartment(d *Department, before *node) error {
 		if u := o.users[id]; u == nil || u.Status.IsResigned {
 			return refuse(codeHRBP)
 		}
+	}
+	if err := o.settleUnits(d, before); err != nil {
+		return err
 	}
 	return o.settleLeaders(d, before)
 }

@@ -26,6 +26,7 @@ func (o *organisation) addUser(u User) (*User, error) {
 		return nil, err
 	}
 	o.link(&u)
+	o.peopleChanges++
 	after := u.clone()
 	o.recordUser(created, nil, &after, false)
 	return &u, nil
@@ -162,6 +163,7 @@ func sameSet(a, b []string) bool {
 func (o *organisation) eraseUser(u *User) {
 	before := u.clone()
 	o.unlink(u)
+	o.peopleChanges++
 	o.recordUser(deleted, &before, nil, false)
 	o.forget(u)
 	delete(o.resignedAt, u.OpenID)
@@ -205,10 +207,7 @@ func (o *organisation) forget(gone *User) {
 		o.recordDepartment(changed, &before, &after, true)
 	}
 	for _, g := range o.groups {
-		if slices.ContainsFunc(g.Users, is) {
-			g.Users = slices.DeleteFunc(slices.Clone(g.Users), is)
-			o.groupChanges++
-		}
+		o.leaveGroup(g, id)
 	}
 }
 

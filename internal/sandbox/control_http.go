@@ -27,6 +27,7 @@ func (s *Server) controls() http.Handler {
 	s.entityControls(on)
 	s.faultControls(on)
 	s.appControls(on)
+	s.resourceControls(on)
 	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })
 	on("PATCH /settings", s.patchSettings)

@@ -10,6 +10,9 @@
 //
 //	POST /auth/v3/tenant_access_token/internal
 //	POST /auth/v3/app_access_token/internal
+//	POST /auth/v3/app_access_token
+//	POST /auth/v3/tenant_access_token
+//	POST /auth/v3/app_ticket/resend
 //	GET  /tenant/v2/tenant/query
 //	GET  /contact/v3/scopes
 //	POST /contact/v3/departments
@@ -33,6 +36,30 @@
 //	GET  /contact/v3/users/find_by_department
 //	GET  /contact/v3/users/batch
 //	POST /contact/v3/users/batch_get_id
+//	POST   /contact/v3/group
+//	PATCH  /contact/v3/group/:group_id
+//	DELETE /contact/v3/group/:group_id
+//	GET    /contact/v3/group/:group_id
+//	GET    /contact/v3/group/simplelist
+//	GET    /contact/v3/group/member_belong
+//	GET    /contact/v3/group/:group_id/member/simplelist
+//	POST   /contact/v3/group/:group_id/member/add
+//	POST   /contact/v3/group/:group_id/member/batch_add
+//	POST   /contact/v3/group/:group_id/member/remove
+//	POST   /contact/v3/group/:group_id/member/batch_remove
+//	POST   /contact/v3/unit
+//	PATCH  /contact/v3/unit/:unit_id
+//	DELETE /contact/v3/unit/:unit_id
+//	GET    /contact/v3/unit/:unit_id
+//	GET    /contact/v3/unit
+//	POST   /contact/v3/unit/bind_department
+//	POST   /contact/v3/unit/unbind_department
+//	GET    /contact/v3/unit/list_department
+//	GET    /contact/v3/employee_type_enums
+//	POST   /contact/v3/employee_type_enums
+//	PUT    /contact/v3/employee_type_enums/:enum_id
+//	DELETE /contact/v3/employee_type_enums/:enum_id
+//	GET    /contact/v3/custom_attrs
 //
 // These lines, each verb by itself, are also the names by which stats, faults and permissions know
 // an endpoint, with one space after the verb. Everything else is 404 in plain
@@ -66,6 +93,19 @@
 // the method's (44022, or 41012 in a new department). Names are searched for a
 // part, without regard to case. department_path goes from the first level down,
 // its names joined by slashes.
+// Groups, units and custom attributes are listed by id, members by open id,
+// employee types by enum_value, which is their page token too. A group has the
+// people who are in it themselves: member_belong does not look at its
+// departments. No write by the API touches a dynamic group (42009), and a rule in
+// a body is refused after it was checked (42024). batch_add adds all or none but
+// for those who are members (42005 in their results); batch_remove removes the
+// members where some are none, and answers 40022; to remove one who is no member
+// is a success. A member's id is not looked at by the gateway: 41073. Asking for
+// a group out of range is 42009. A unit that goes leaves its departments unbound,
+// see [Options]; unbinding what is not bound is 43058, a unit's 1001st department
+// 43017. What is wrong with an employee type is 99992402, changing a built-in one
+// too; who has a type that was deleted keeps its number. A custom attribute that
+// is removed takes its values along without an event for each person.
 //
 // # Controls
 //
@@ -75,7 +115,7 @@
 // and msg. Ids are open_id and open_department_id.
 //
 //	GET    /                        addresses, app, endpoints, controls, settings
-//	GET    /truth                   the whole company: [Truth]
+//	GET    /truth                   the whole company: [Truth]; ?app_id= as that app may see it: [Seen]
 //	GET    /stats                   what each endpoint has seen: [EndpointStats]
 //	DELETE /stats                   start counting anew
 //
@@ -87,6 +127,23 @@
 //	POST   /departments             {"name":"研发部","parent_department_id":"0"}
 //	PATCH  /departments/{id}        {"parent_department_id":"od-…"}: fields of [Department]
 //	DELETE /departments/{id}        43011 and 43012 where it is not empty
+//
+//	GET    /groups/{id}             and POST /groups, PATCH, DELETE: fields of [Group], members and all,
+//	                                {"name":"讲师","type":2,"users":["ou_…"]}, {"departments":["od-…"]}
+//	GET    /units/{id}              likewise, of [Unit]: {"name":"华东","unit_type":"子公司","departments":["od-…"]}
+//	GET    /employee_types/{id}     likewise, of [EmployeeType]: {"content":"返聘"}, {"enum_status":2}
+//	GET    /custom_attrs/{id}       likewise, of [CustomAttrDefinition]: {"type":"TEXT","i18n_name":[{"locale":"zh_cn","value":"技能"}]}
+//	PUT    /allow_open_query        {"allow_open_query":false}: apps see no custom attributes
+//	GET    /features                what the tenant has of Feishu: [Features]
+//	PATCH  /features                {"units":false}: 43050 from now on
+//
+//	GET    /permissions             which of them opens which endpoint and shows which field
+//	GET    /apps                    all [App]s
+//	POST   /apps                    {"app_id":"cli_b","app_secret":"…","permissions":["contact:contact.base:readonly"]}
+//	PUT    /apps/{id}/range         {"department_ids":["od-…"],"group_ids":["…"]}: [Range]; {} is everybody
+//	PUT    /apps/{id}/permissions/{scope}   and DELETE
+//	PUT    /apps/{id}/monthly_calls {"monthly_calls":1000}: 99991403 above
+//	POST   /tokens/user             {"app_id":"cli_b","open_id":"ou_…","scopes":null}: a user_access_token
 //
 //	GET    /faults                  those that are not used up
 //	POST   /faults                  {"endpoint":"GET /contact/v3/users/batch","count":2,"status":502}: [Fault]

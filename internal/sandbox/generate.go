@@ -46,6 +46,7 @@ func generate(cfg Config) *organisation {
 	g.seatPeople()
 	g.chooseLeaders()
 	g.linkLeaders()
+	g.makeResources(cfg.Seed)
 	return g.org
 }
 

@@ -23,6 +23,9 @@ type Options struct {
 	// FollowUpEvents sends events for what a resignation does to others: leaders
 	// taken away from people and departments.
 	FollowUpEvents bool `json:"follow_up_events"`
+	// KeepBoundUnits refuses (43057) to delete a unit to which departments are
+	// bound. They are bound to none then, where it is false.
+	KeepBoundUnits bool `json:"keep_bound_units"`
 }
 
 // NameScope is where a name must be unique.

@@ -9,8 +9,9 @@ import (
 // and what the controls have hidden or replaced.
 type view struct {
 	org       *organisation
-	app       *app  // nil sees everything
-	person    *User // in whose name the call is, if any
+	app       *app            // nil sees everything
+	apps      map[string]*app // all there are, to know their open_ids
+	person    *User           // in whose name the call is, if any
 	kinds     kinds
 	hidden    map[Kind]map[string]bool
 	overrides map[entityKey]map[string]json.RawMessage
@@ -63,12 +64,13 @@ func (v *view) findUser(id string) (*User, error) {
 	if v.kinds.user != openID {
 		return v.org.user(v.kinds.user, id)
 	}
-	if canonical := v.app.canonical(id, v.org); canonical != "" {
-		if u := v.org.users[canonical]; u != nil {
-			return u, nil
+	if u := v.org.users[v.app.canonical(id, v.org)]; u != nil {
+		return u, nil
+	}
+	for _, other := range v.apps {
+		if other != v.app && v.org.users[other.canonical(id, v.org)] != nil {
+			return nil, refuse(codeCrossApp)
 		}
-	} else if v.org.users[id] != nil {
-		return nil, refuse(codeCrossApp) // an id of the first app
 	}
 	return nil, unknownUser(openID, id)
 }
