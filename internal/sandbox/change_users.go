@@ -170,7 +170,10 @@ func (o *organisation) eraseUser(u *User) {
 	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }
 	for _, other := range o.users {
 		if slices.ContainsFunc(other.CustomAttrs, names) {
+			was := other.clone()
 			other.CustomAttrs = slices.DeleteFunc(slices.Clone(other.CustomAttrs), names)
+			is := other.clone()
+			o.recordUser(changed, &was, &is, true)
 		}
 	}
 }

@@ -28,6 +28,7 @@ func (s *Server) controls() http.Handler {
 	s.faultControls(on)
 	s.appControls(on)
 	s.resourceControls(on)
+	s.eventControls(on)
 	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })
 	on("PATCH /settings", s.patchSettings)

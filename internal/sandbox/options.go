@@ -1,5 +1,7 @@
 package sandbox
 
+import "github.com/orgmirror/orgmirror/internal/sandbox/push"
+
 // Options are behaviours of Feishu's that no document confirms. The zero value
 // is the choice that a careful client has to cope with, or that documents make
 // likely; PATCH /options changes them while the sandbox runs.
@@ -26,6 +28,8 @@ type Options struct {
 	// KeepBoundUnits refuses (43057) to delete a unit to which departments are
 	// bound. They are bound to none then, where it is false.
 	KeepBoundUnits bool `json:"keep_bound_units"`
+
+	EventOptions
 }
 
 // NameScope is where a name must be unique.
@@ -43,6 +47,7 @@ func (s *Server) SetOptions(change func(*Options)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.options)
+	s.hub.Change(func(_ *push.Settings, b *push.Behaviour) { *b = s.options.DeliveryBehaviour })
 }
 
 // Options tells how the unconfirmed behaviours are set.

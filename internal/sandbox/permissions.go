@@ -125,7 +125,7 @@ func FieldPermissions() []FieldPermission {
 		department("name", dept, dept), department("i18n_name", dept, nil), department("department_id", dept, dept),
 		department("chat_id", dept, organize), department("status", dept, dept),
 		department("parent_department_id", organize, organize), department("leader_user_id", organize, dept),
-		department("order", organize, organize), department("unit_ids", organize, nil),
+		department("order", organize, organize), department("unit_ids", organize, organize), // in events by an option only
 		department("member_count", organize, nil), department("primary_member_count", organize, nil),
 		department("leaders.leaderID", organize, organize),
 		{Kind: KindDepartment, Field: "department_hrbps", Any: []string{scopeHRBP}, InEvents: true, EventAny: []string{scopeHRBP}, SelfBuiltOnly: true},

@@ -17,6 +17,9 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Request-Id", logID)
 	h.Set("Date", now.UTC().Format(http.TimeFormat))
 
+	if s.servePush(w, r) {
+		return
+	}
 	e, params := s.routes.find(r.Method, r.URL.EscapedPath())
 	if e == nil {
 		s.other.arrive(now)

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/orgmirror/orgmirror/internal/sandbox/push"
 )
 
 // Config says what company the sandbox plays, and where. The zero value is an
@@ -39,7 +41,8 @@ type Config struct {
 	// descendants than that; zero refuses none.
 	BigDepartment int
 
-	Options Options // behaviours that no document confirms
+	Options  Options  // behaviours that no document confirms
+	Delivery Delivery // of events
 
 	Clock  func() time.Time // time.Now where nil; it also sets the Date header
 	Logger *slog.Logger     // silent where nil
@@ -82,6 +85,7 @@ type Server struct {
 	skew      atomic.Int64 // nanoseconds by which the service's clock is wrong
 	pager     pager
 	faults    faults
+	hub       *push.Hub // delivers events
 	logIDs    logIDs
 	buffers   sync.Pool // of *[]byte, in which answers are made
 
@@ -142,6 +146,9 @@ func newServer(cfg Config) *Server {
 		bigDepartment: cfg.BigDepartment,
 	}
 	s.routes = newRoutes(s.endpoints)
+	s.hub = push.New(push.Config{
+		Settings: cfg.Delivery, Behaviour: cfg.Options.DeliveryBehaviour, App: s.pushApp, Now: s.now,
+	})
 	first := newApp(App{ID: cfg.AppID, Secret: cfg.AppSecret}, s.endpoints)
 	first.primary = true
 	first.hideFields(s.hidden)
@@ -163,6 +170,8 @@ func (s *Server) listen(ctx context.Context) error {
 
 	handlers, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancelHandler = cancel
+	s.serving.Go(func() { s.hub.Run(handlers) })
+	s.serving.Go(func() { s.sendTickets(handlers) })
 	s.api = s.serve(handlers, api, http.HandlerFunc(s.serveAPI))
 	s.control = s.serve(handlers, control, s.controls())
 	return nil
