@@ -57,7 +57,11 @@ func (o *organisation) recordDepartment(what changeKind, before, after *Departme
 func (s *Server) mutate(by *app, f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	past := s.pastForReads()
 	err := f()
+	if err == nil {
+		s.faults.remember(past, s.cfg.Clock())
+	}
 	s.announce(by)
 	return err
 }

@@ -82,6 +82,7 @@ type Server struct {
 	skew      atomic.Int64 // nanoseconds by which the service's clock is wrong
 	pager     pager
 	faults    faults
+	history   history
 	logIDs    logIDs
 	buffers   sync.Pool // of *[]byte, in which answers are made
 
