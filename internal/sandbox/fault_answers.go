@@ -27,9 +27,10 @@ func (s *Server) takeFault(c *call) *hit {
 // looked at; "" where it cannot.
 func (c *call) appID() string {
 	if c.endpoint.open {
-		c.readBody()
 		var body tokenRequest
-		_ = json.Unmarshal(c.body, &body) // the method says what is wrong with it
+		if c.readBody() != nil || json.Unmarshal(c.body, &body) != nil {
+			return "" // the method says what is wrong with it
+		}
 		return body.AppID
 	}
 	token, _ := strings.CutPrefix(c.request.Header.Get("Authorization"), "Bearer ")

@@ -182,9 +182,21 @@ func TestFaultsThatAreRefused(t *testing.T) {
 	k := start(t, sandbox.Config{})
 	k.fault(sandbox.Fault{ID: "mine", Count: -1, DelayMaxMS: 1})
 	for _, f := range []sandbox.Fault{
-		{ID: "mine"}, {Preset: "none"}, {Endpoint: "GET /nothing*"}, {App: "cli_none"}, {Below: "od-none"}, {Probability: 1.1}, {Probability: -1},
-		{Skip: -1}, {DelayMS: 5, DelayMaxMS: 4}, {DelayMS: -1}, {Status: 99}, {Hide: map[sandbox.Kind][]string{"group": {"name"}}},
-		{Range: &sandbox.Range{Departments: []string{"od-none"}}}, {PageLimit: -1}, {ForMS: -1},
+		{ID: "mine"},
+		{Preset: "none"},
+		{Endpoint: "GET /nothing*"},
+		{App: "cli_none"},
+		{Below: "od-none"},
+		{Probability: 1.1},
+		{Probability: -1},
+		{Skip: -1},
+		{DelayMS: 5, DelayMaxMS: 4},
+		{DelayMS: -1},
+		{Status: 99},
+		{Hide: map[sandbox.Kind][]string{"group": {"name"}}},
+		{Range: &sandbox.Range{Departments: []string{"od-none"}}},
+		{PageLimit: -1},
+		{ForMS: -1},
 	} {
 		if err := k.AddFault(f); err == nil {
 			t.Errorf("%+v is accepted", f)

@@ -92,7 +92,7 @@ func TestOnePageAtATime(t *testing.T) {
 	k, dept, members := crowded(t)
 
 	k.fault(sandbox.Fault{Preset: "empty_pages"})
-	k.get("/contact/v3/departments/" + dept).wantCode(t, 200, 0) // has no pages, and does not count
+	k.get("/contact/v3/departments/"+dept).wantCode(t, 200, 0) // has no pages, and does not count
 	p := k.page(crowdPath, "department_id", dept)
 	if len(p.Items) != 0 || !p.HasMore || p.PageToken == nil || len(k.Faults()) != 0 {
 		t.Fatalf("an empty page is %+v, faults left %v", p, k.Faults())
@@ -104,8 +104,8 @@ func TestOnePageAtATime(t *testing.T) {
 	token := *p.PageToken
 
 	k.fault(sandbox.Fault{Preset: "repeated_pages"})
-	first, second := k.page(crowdPath, "department_id", dept, "page_token", token), list{}
-	second = k.page(crowdPath, "department_id", dept, "page_token", *first.PageToken)
+	first := k.page(crowdPath, "department_id", dept, "page_token", token)
+	second := k.page(crowdPath, "department_id", dept, "page_token", *first.PageToken)
 	if diff := cmp.Diff(ids(first.Items, "open_id"), ids(second.Items, "open_id")); diff != "" || *first.PageToken == *second.PageToken {
 		t.Errorf("the page that was to come again:\n%s", diff)
 	}

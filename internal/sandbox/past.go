@@ -42,11 +42,15 @@ func (fs *faults) remember(past *organisation, now time.Time) {
 }
 
 // copy makes a company that later changes of this one do not touch. It is for
-// reading only: it makes no ids.
+// reading only: it would make the same ids again.
 func (o *organisation) copy() *organisation {
-	c := newOrganisation(o.tenant, 0)
-	c.allowOpenQuery = o.allowOpenQuery
-	c.groupChanges, c.structure, c.visits = o.groupChanges, o.structure, o.visits
+	all := *o
+	c := &all
+	c.changes, c.employeeTypes, c.customAttrs = nil, nil, nil
+	c.users, c.byUnion = make(map[string]*User, len(o.users)), make(map[string]*User, len(o.users))
+	c.byUserID, c.byMobile, c.byEmail = newLookup(), newLookup(), newLookup()
+	c.departments, c.byCustom = make(map[string]*node, len(o.departments)), make(map[string]*node, len(o.departments))
+	c.groups, c.units = map[string]*Group{}, map[string]*Unit{}
 	for id, u := range o.users {
 		copied := u.clone()
 		c.users[id] = &copied

@@ -23,7 +23,8 @@ type Config struct {
 
 	People      int
 	Departments int    // the root not counted
-	Seed        uint64 // the same seed, people and departments make the same company
+	Seed        uint64 // the same seed, people, departments and shape make the same company
+	Shape       Shape  // ShapeMixed where empty
 
 	AppID      string // cli_sandbox where empty
 	AppSecret  string // sandbox-secret where empty
@@ -56,6 +57,7 @@ func (c Config) withDefaults() Config {
 	c.AppID = cmp.Or(c.AppID, "cli_sandbox")
 	c.AppSecret = cmp.Or(c.AppSecret, "sandbox-secret")
 	c.TenantName = cmp.Or(c.TenantName, "沙盒科技有限公司")
+	c.Shape = cmp.Or(c.Shape, ShapeMixed)
 	c.TokenLife = cmp.Or(c.TokenLife, 2*time.Hour)
 	if c.TenantKey == "" {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("tenant"), c.Seed))
@@ -110,8 +112,8 @@ type Server struct {
 // called or ctx ends.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
-	if cfg.People < 0 || cfg.Departments < 0 {
-		return nil, errors.New("start sandbox: people and departments must not be negative")
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
 	s := newServer(cfg)
 	if err := s.listen(ctx); err != nil {
