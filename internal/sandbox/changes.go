@@ -70,6 +70,9 @@ func (s *Server) mutate(by *app, f func() error) error {
 func (s *Server) announce(by *app) {
 	changes := s.org.changes
 	s.org.changes = nil
+	if len(changes) > 0 {
+		s.mutations++
+	}
 	for i := range changes {
 		changes[i].by = by
 	}

@@ -27,6 +27,7 @@ func (s *Server) controls() http.Handler {
 	s.entityControls(on)
 	s.faultControls(on)
 	s.historyControls(on)
+	s.lifeControls(on)
 	s.appControls(on)
 	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })

@@ -85,6 +85,7 @@ type Server struct {
 	pager     pager
 	faults    faults
 	history   history
+	pulse     pulse
 	logIDs    logIDs
 	buffers   sync.Pool // of *[]byte, in which answers are made
 
@@ -97,6 +98,8 @@ type Server struct {
 	revoked       map[string]bool // endpoint names
 	rateLimits    bool
 	bigDepartment int
+	living        *living // nil until life begins
+	mutations     uint64  // that have changed something
 
 	api, control  *http.Server
 	url, ctlURL   string
@@ -212,6 +215,7 @@ func (s *Server) Close() error {
 
 func (s *Server) shutdown() {
 	s.closeOnce.Do(func() {
+		s.pulse.close()
 		s.cancelHandler()
 		s.inflight.shut()
 		s.closeErr = errors.Join(s.api.Close(), s.control.Close())
