@@ -76,6 +76,9 @@ func (s *Server) announce(by *app) {
 	for i := range changes {
 		changes[i].by = by
 	}
+	if s.silent {
+		return
+	}
 	s.tell(changes)
 }
 

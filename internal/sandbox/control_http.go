@@ -28,6 +28,7 @@ func (s *Server) controls() http.Handler {
 	s.faultControls(on)
 	s.historyControls(on)
 	s.lifeControls(on)
+	s.scenarioControls(on)
 	s.appControls(on)
 	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })

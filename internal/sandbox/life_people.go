@@ -69,8 +69,10 @@ func (l *living) grows(now, began int) bool {
 	return l.rng.Float64() < min(0.95, max(0.05, chance))
 }
 
-func (l *living) hire() bool {
-	n := l.department()
+func (l *living) hire() bool { return l.hireInto(l.department()) }
+
+// hireInto brings somebody new into a department.
+func (l *living) hireInto(n *node) bool {
 	if n == nil || len(n.members) >= mostMembers {
 		return false
 	}

@@ -42,6 +42,9 @@ type Config struct {
 
 	Options Options // behaviours that no document confirms
 
+	// Scenario makes the company, where it is set, and lets things happen to it.
+	Scenario *Scenario
+
 	Clock  func() time.Time // time.Now where nil; it also sets the Date header
 	Logger *slog.Logger     // silent where nil
 }
@@ -52,6 +55,7 @@ func DefaultConfig() Config {
 }
 
 func (c Config) withDefaults() Config {
+	c = c.Scenario.configure(c)
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
 	c.ControlListen = cmp.Or(c.ControlListen, "127.0.0.1:0")
 	c.AppID = cmp.Or(c.AppID, "cli_sandbox")
@@ -86,6 +90,8 @@ type Server struct {
 	faults    faults
 	history   history
 	pulse     pulse
+	director  director
+	rehearsal bool // nobody sees this one; see rehearse
 	logIDs    logIDs
 	buffers   sync.Pool // of *[]byte, in which answers are made
 
@@ -100,6 +106,7 @@ type Server struct {
 	bigDepartment int
 	living        *living // nil until life begins
 	mutations     uint64  // that have changed something
+	silent        bool    // changes are told to nobody
 
 	api, control  *http.Server
 	url, ctlURL   string
@@ -118,14 +125,19 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
-	s := newServer(cfg)
+	s, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.listen(ctx); err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
+	people, departments := s.size()
+	s.beginScenario()
 	s.stop = context.AfterFunc(ctx, s.shutdown)
 	s.log.LogAttrs(ctx, slog.LevelInfo, "sandbox is serving",
 		slog.String("url", s.url), slog.String("control_url", s.ctlURL),
-		slog.Int("people", cfg.People), slog.Int("departments", cfg.Departments))
+		slog.Int("people", people), slog.Int("departments", departments))
 	return s, nil
 }
 
@@ -189,6 +201,14 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) *htt
 	return server
 }
 
+// size is how many people and departments there are, those who left and the root
+// not counted.
+func (s *Server) size() (people, departments int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.org.root.MemberCount, len(s.org.departments) - 1
+}
+
 // now is the time as the service has it.
 func (s *Server) now() time.Time { return s.cfg.Clock().Add(time.Duration(s.skew.Load())) }
 
@@ -215,6 +235,7 @@ func (s *Server) Close() error {
 
 func (s *Server) shutdown() {
 	s.closeOnce.Do(func() {
+		s.director.close() // before the life that it may have started
 		s.pulse.close()
 		s.cancelHandler()
 		s.inflight.shut()
