@@ -49,7 +49,7 @@ func Presets() []Preset {
 		}}},
 		{"narrowed", "the app sees nobody; give range for another one", Fault{Range: &Range{Nobody: true}}},
 		{"widened", "the app sees everybody", Fault{Range: &Range{}}},
-		{"stale", "reads answer as before the last write", Fault{Stale: true}},
+		{"stale", "for 2 s after a write, reads answer as before it", Fault{Stale: true, ForMS: 2000}},
 	}
 }
 

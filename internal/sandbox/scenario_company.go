@@ -170,7 +170,7 @@ func (p *scenarioReader) person(n *yaml.Node, home string) {
 }
 
 func (e *personEntry) hire(s *Server) (string, error) {
-	u := e.User.clone()
+	u := e.clone()
 	for _, ref := range e.departments {
 		id, err := s.departmentNamed(ref)
 		if err != nil {

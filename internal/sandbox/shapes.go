@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,7 +39,7 @@ const (
 // check says what is wrong with the wishes for a company.
 func (c Config) check() error {
 	if c.People < 0 || c.Departments < 0 {
-		return fmt.Errorf("people and departments must not be negative")
+		return errors.New("people and departments must not be negative")
 	}
 	if c.Departments > mostDepartments {
 		return fmt.Errorf("%d departments: a company has at most %d", c.Departments, mostDepartments)
