@@ -40,6 +40,12 @@
 // It does not serve writes, events, user tokens, groups, units, or a narrowed
 // scope.
 //
+// # Companies
+//
+// A company is made up from a seed, a size and a [Shape], or written down in a
+// [Scenario], or both; all of it within Feishu's limits. What life does keeps
+// every invariant, and keeps the company about as large as it was.
+//
 // # Controls
 //
 // The methods of [Server] and the control API, on a port of its own, do the
@@ -61,13 +67,26 @@
 //	PATCH  /departments/{id}        {"parent_department_id":"od-…"}: fields of [Department]
 //	DELETE /departments/{id}        43011 and 43012 where it is not empty
 //
-//	GET    /faults                  those that are not used up
+//	GET    /faults                  those that are not used up, with what is left
+//	GET    /faults/presets          faults that have names: [Presets]
 //	POST   /faults                  {"endpoint":"GET /contact/v3/users/batch","count":2,"status":502}: [Fault]
-//	                                {"endpoint":"…","status":429,"code":99991400,
-//	                                 "headers":{"x-ogw-ratelimit-limit":"50","x-ogw-ratelimit-reset":"1"}}
-//	                                {"count":-1,"delay_ms":200}, {"cut":true}, {"content_type":"text/html"},
-//	                                {"expire_tokens":true}, {"refuse_page_token":true}
-//	DELETE /faults
+//	                                {"preset":"throttle","probability":0.1}, {"preset":"forbidden","below":"od-…","count":-1}
+//	                                {"endpoint":"GET /contact/v3/users*","app_id":"cli_…","skip":3,"for_ms":5000,"delay_ms":200}
+//	                                {"cut":true}, {"content_type":"text/html"}, {"expire_tokens":true}, {"refuse_page_token":true},
+//	                                {"page_limit":3}, {"empty_page":true}, {"repeat_page":true}, {"empty_list":true},
+//	                                {"hide":{"user":["mobile"]}}, {"range":{"nobody":true}}, {"stale":true,"count":5}
+//	DELETE /faults, /faults/{id}
+//
+//	GET    /history                 the last thousand requests: [Request]; ?endpoint= ?code= ?app_id= ?last=
+//	DELETE /history
+//
+//	GET    /life                    [LifeStatus]
+//	PUT    /life                    {"per_second":2,"seed":1}: people come, move, rise and go; see [Life]
+//	POST   /life                    {"changes":20}: so many at once
+//	DELETE /life                    stop
+//
+//	GET    /scenario                how far it has come: [ScenarioStatus]
+//	POST   /scenario/continue       end the wait under way
 //
 //	GET    /hidden
 //	PUT    /hidden/{kind}/{field}   leave a field out of every user, department or tenant
@@ -77,5 +96,5 @@
 //	POST   /permissions/revoke      {"endpoint":"GET /contact/v3/scopes"}: 99991672 from now on
 //	POST   /permissions/grant       the same body
 //	POST   /tokens/expire
-//	PATCH  /settings                {"rate_limits":false,"big_department":500}
+//	PATCH  /settings                {"rate_limits":false,"big_department":500,"clock_skew_ms":-90000}
 package sandbox

@@ -84,10 +84,13 @@ func serveSandbox(t *testing.T, dir, args string) served {
 	// What the program says itself works too.
 	for line := range strings.Lines(p.stdout.String()) {
 		if command := strings.TrimSpace(line); strings.HasPrefix(command, "curl ") {
-			s.curl(t, command)
+			out := s.curl(t, command)
+			var fault struct{ ID string }
+			if json.Unmarshal([]byte(out), &fault) == nil && fault.ID != "" {
+				s.curl(t, "curl -s -X DELETE "+s.control+"/faults/"+fault.ID)
+			}
 		}
 	}
-	s.curl(t, "curl -s -X DELETE "+s.control+"/faults") // which the program told how to set
 	return s
 }
 
@@ -179,6 +182,27 @@ func TestSandboxRefusesBadFlags(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", c.args, r.code, r.stderr)
 		}
 	}
+}
+
+// What is said on the command line holds.
+func TestSandboxFlags(t *testing.T) {
+	t.Parallel()
+	s := serveSandbox(t, t.TempDir(), "sandbox --people 60 --departments 30 --seed 7 --shape matrix --life 36/h --clock-skew 1h --big-department 9"+
+		" --fault slow:0.5 --fault 'throttle_400:2@GET /contact/v3/users*'")
+	for path, wants := range map[string][]string{
+		"/faults": {`"probability":0.5`, `"endpoint":"GET /contact/v3/users*"`, `"count":2`},
+		"/life":   {`"running":true`, `"per_second":0.01`, `"seed":7`, `"people":60`, `"departments":30`},
+		"/":       {`"clock_skew_ms":3600000`, `"big_department":9`, `"rate_limits":true`},
+		"/truth":  {`"name":"产品线"`},
+	} {
+		out := s.curl(t, "curl -s "+s.control+path)
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("GET %s has no %s", path, want)
+			}
+		}
+	}
+	s.stop(t)
 }
 
 // A secret comes from a file, and is not shown.
