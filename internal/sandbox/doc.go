@@ -93,6 +93,7 @@
 // the method's (44022, or 41012 in a new department). Names are searched for a
 // part, without regard to case. department_path goes from the first level down,
 // its names joined by slashes.
+//
 // Groups, units and custom attributes are listed by id, members by open id,
 // employee types by enum_value, which is their page token too. A group has the
 // people who are in it themselves: member_belong does not look at its
@@ -106,6 +107,12 @@
 // 43017. What is wrong with an employee type is 99992402, changing a built-in one
 // too; who has a type that was deleted keeps its number. A custom attribute that
 // is removed takes its values along without an event for each person.
+//
+// # Companies
+//
+// A company is made up from a seed, a size and a [Shape], or written down in a
+// [Scenario], or both; all of it within Feishu's limits. What life does keeps
+// every invariant, and keeps the company about as large as it was.
 //
 // # Controls
 //
@@ -145,13 +152,26 @@
 //	PUT    /apps/{id}/monthly_calls {"monthly_calls":1000}: 99991403 above
 //	POST   /tokens/user             {"app_id":"cli_b","open_id":"ou_…","scopes":null}: a user_access_token
 //
-//	GET    /faults                  those that are not used up
+//	GET    /faults                  those that are not used up, with what is left
+//	GET    /faults/presets          faults that have names: [Presets]
 //	POST   /faults                  {"endpoint":"GET /contact/v3/users/batch","count":2,"status":502}: [Fault]
-//	                                {"endpoint":"…","status":429,"code":99991400,
-//	                                 "headers":{"x-ogw-ratelimit-limit":"50","x-ogw-ratelimit-reset":"1"}}
-//	                                {"count":-1,"delay_ms":200}, {"cut":true}, {"content_type":"text/html"},
-//	                                {"expire_tokens":true}, {"refuse_page_token":true}
-//	DELETE /faults
+//	                                {"preset":"throttle","probability":0.1}, {"preset":"forbidden","below":"od-…","count":-1}
+//	                                {"endpoint":"GET /contact/v3/users*","app_id":"cli_…","skip":3,"for_ms":5000,"delay_ms":200}
+//	                                {"cut":true}, {"content_type":"text/html"}, {"expire_tokens":true}, {"refuse_page_token":true},
+//	                                {"page_limit":3}, {"empty_page":true}, {"repeat_page":true}, {"empty_list":true},
+//	                                {"hide":{"user":["mobile"]}}, {"range":{"nobody":true}}, {"stale":true,"count":5}
+//	DELETE /faults, /faults/{id}
+//
+//	GET    /history                 the last thousand requests: [Request]; ?endpoint= ?code= ?app_id= ?last=
+//	DELETE /history
+//
+//	GET    /life                    [LifeStatus]
+//	PUT    /life                    {"per_second":2,"seed":1}: people come, move, rise and go; see [Life]
+//	POST   /life                    {"changes":20}: so many at once
+//	DELETE /life                    stop
+//
+//	GET    /scenario                how far it has come: [ScenarioStatus]
+//	POST   /scenario/continue       end the wait under way
 //
 //	GET    /hidden
 //	PUT    /hidden/{kind}/{field}   leave a field out of every user, department or tenant
@@ -161,5 +181,5 @@
 //	POST   /permissions/revoke      {"endpoint":"GET /contact/v3/scopes"}: 99991672 from now on
 //	POST   /permissions/grant       the same body
 //	POST   /tokens/expire
-//	PATCH  /settings                {"rate_limits":false,"big_department":500}
+//	PATCH  /settings                {"rate_limits":false,"big_department":500,"clock_skew_ms":-90000}
 package sandbox

@@ -73,10 +73,10 @@ func TestFieldsOfEventsByPermission(t *testing.T) {
 	d := k.addDepartment("研发", "0")
 	boss := k.addUser(sandbox.User{Name: "李娜", UserID: "ub"})
 	apps := map[string]string{
-		k.app(sandbox.App{ID: "cli_base", Permissions: []string{"contact:contact.base:readonly"}}):                               "job_title open_id union_id | leaders open_department_id",
-		k.app(sandbox.App{ID: "cli_legacy", Store: true}):                                                                        "avatar city country custom_attrs dotted_line_leader_user_ids employee_no employee_type en_name enterprise_email gender job_title join_time leader_user_id name nickname open_id orders status union_id work_station | department_id leader_user_id leaders name open_department_id order parent_department_id status",
+		k.app(sandbox.App{ID: "cli_base", Permissions: []string{"contact:contact.base:readonly"}}):                                 "job_title open_id union_id | leaders open_department_id",
+		k.app(sandbox.App{ID: "cli_legacy", Store: true}):                                                                          "avatar city country custom_attrs dotted_line_leader_user_ids employee_no employee_type en_name enterprise_email gender job_title join_time leader_user_id name nickname open_id orders status union_id work_station | department_id leader_user_id leaders name open_department_id order parent_department_id status",
 		k.app(sandbox.App{ID: "cli_id", Permissions: []string{"contact:contact.base:readonly", "contact:user.employee:readonly"}}): "city country custom_attrs employee_no employee_type job_title join_time leader_user_id open_id status union_id work_station | leaders open_department_id",
-		k.app(sandbox.App{ID: "cli_fields_only", Permissions: []string{"contact:user.base:readonly"}}):                           "",
+		k.app(sandbox.App{ID: "cli_fields_only", Permissions: []string{"contact:user.base:readonly"}}):                             "",
 	}
 	k.addUser(person(boss.OpenID, d))
 	must(t, k.SetDepartmentLeader(d, boss.OpenID))
