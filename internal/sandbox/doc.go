@@ -62,9 +62,8 @@
 // primary_member_count counts the whole branch, as member_count does. Unset
 // strings are "", but leader_user_id, email, enterprise_email, nickname, geo
 // and the job ids are absent, and so are empty lists other than unit_ids. Calls
-// over the rate do not count against it. The app may see everybody.
-//
-// It does not serve writes of people and departments, or events.
+// over the rate do not count against it. An app sees everybody until it has a
+// range.
 //
 // Groups, units and custom attributes are listed by id, members by open id,
 // employee types by enum_value, which is their page token too. A group has the
@@ -79,6 +78,8 @@
 // 43017. What is wrong with an employee type is 99992402, changing a built-in one
 // too; who has a type that was deleted keeps its number. A custom attribute that
 // is removed takes its values along without an event for each person.
+//
+// It does not serve writes of people and departments, or events.
 //
 // # Controls
 //
