@@ -75,7 +75,8 @@
 // primary_member_count counts the whole branch, as member_count does. Unset
 // strings are "", but leader_user_id, email, enterprise_email, nickname, geo
 // and the job ids are absent, and so are empty lists other than unit_ids. Calls
-// over the rate do not count against it. The app may see everybody.
+// over the rate do not count against it. An app sees everybody until it has a
+// range.
 //
 // Of writes: a client_token holds for 24 hours, and a request that failed is not
 // remembered. Who was just created has not joined (is_unjoin) and may be patched
