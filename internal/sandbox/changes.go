@@ -75,7 +75,12 @@ func (o *organisation) recordDepartment(what changeKind, before, after *Departme
 func (s *Server) mutate(by *app, f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.org.now = s.now()
+	past := s.pastForReads()
 	err := f()
+	if err == nil {
+		s.faults.remember(past, s.cfg.Clock())
+	}
 	s.announce(by)
 	return err
 }
@@ -84,8 +89,14 @@ func (s *Server) mutate(by *app, f func() error) error {
 func (s *Server) announce(by *app) {
 	changes := s.org.changes
 	s.org.changes = nil
+	if len(changes) > 0 {
+		s.mutations++
+	}
 	for i := range changes {
 		changes[i].by = by
+	}
+	if s.silent {
+		return
 	}
 	s.tell(changes)
 }
