@@ -13,6 +13,10 @@ func TestDepartmentEvents(t *testing.T) {
 	t.Parallel()
 	k := start(t, sandbox.Config{})
 	k.addUser(sandbox.User{Name: "李娜", OpenID: "ou_b", UnionID: "on_b", UserID: "ub"})
+	for _, id := range []string{"u1", "u2"} {
+		_, err := k.AddUnit(sandbox.Unit{UnitID: id, Name: id, UnitType: "t"})
+		must(t, err)
+	}
 	k.news(k.AppID())
 	d, err := k.AddDepartment(sandbox.Department{
 		OpenDepartmentID: "od-x", DepartmentID: "D1", Name: "研发", Order: 100, ChatID: "oc_1", LeaderUserID: "ou_b", HRBPs: []string{"ou_b"},
@@ -59,6 +63,12 @@ func TestDepartmentEvents(t *testing.T) {
 		if diff := cmp.Diff(c.old, all[0].OldObject); diff != "" || all[0].Object["open_department_id"] != "od-x" {
 			t.Errorf("%s: %v, old_object mismatch (-want +got)\n%s", c.name, all[0].Object, diff)
 		}
+	}
+
+	_, err = k.AddUnit(sandbox.Unit{Name: "x", UnitType: "t", Departments: []string{below}})
+	must(t, err)
+	if types := k.types(k.AppID()); types != "" {
+		t.Errorf("a unit that is bound makes %s", types)
 	}
 
 	must(t, k.RemoveDepartment(below))
@@ -117,6 +127,8 @@ func TestOptionsOfDepartmentEvents(t *testing.T) {
 		{
 			"units", func(o *sandbox.Options) { o.ExtraFields, o.EmptyFields = true, true },
 			func(k *kit, d string) error {
+				_, err := k.AddUnit(sandbox.Unit{UnitID: "u1", Name: "u1", UnitType: "t"})
+				must(k.t, err)
 				return k.ChangeDepartment(d, func(d *sandbox.Department) { d.UnitIDs = []string{"u1"} })
 			},
 			func(n []news) any { return rawOf([]any{n[0].Object["unit_ids"], n[0].OldObject["unit_ids"]}) }, `[["u1"],[]]`,

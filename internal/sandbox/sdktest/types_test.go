@@ -72,9 +72,12 @@ func typedFor(got *inbox, token string) *dispatcher.EventDispatcher {
 	return d
 }
 
-// everydayTypes are those of which live makes at least one.
-var everydayTypes = []string{
-	"contact.department.created_v3", "contact.department.deleted_v3", "contact.department.updated_v3", "contact.scope.updated_v3",
+// everyType are all types there are, of which live makes at least one each.
+var everyType = []string{
+	"contact.custom_attr_event.updated_v3",
+	"contact.department.created_v3", "contact.department.deleted_v3", "contact.department.updated_v3",
+	"contact.employee_type_enum.actived_v3", "contact.employee_type_enum.created_v3", "contact.employee_type_enum.deactivated_v3",
+	"contact.employee_type_enum.deleted_v3", "contact.employee_type_enum.updated_v3", "contact.scope.updated_v3",
 	"contact.user.created_v3", "contact.user.deleted_v3", "contact.user.updated_v3",
 }
 
@@ -82,6 +85,8 @@ var everydayTypes = []string{
 func live(t *testing.T, k *kit) {
 	t.Helper()
 	boss := k.hire("李娜")
+	_, err := k.AddUnit(sandbox.Unit{UnitID: "u1", Name: "x", UnitType: "t"})
+	must(t, err)
 	d, err := k.AddDepartment(sandbox.Department{Name: "研发", ChatID: "oc_1", LeaderUserID: boss.OpenID, HRBPs: []string{boss.OpenID}, UnitIDs: []string{"u1"}})
 	must(t, err)
 	empty, err := k.AddDepartment(sandbox.Department{Name: "空"})
@@ -112,6 +117,15 @@ func live(t *testing.T, k *kit) {
 	must(t, k.ChangeUser(u.OpenID, func(u *sandbox.User) { u.Status.IsResigned = false }))
 	must(t, k.EraseUser(u.OpenID))
 	must(t, k.RemoveDepartment(d.OpenDepartmentID))
+
+	kind, err := k.AddEmployeeType(sandbox.EmployeeType{Content: "驻场", I18nContent: []sandbox.Text{{Locale: "en_us", Value: "On site"}}})
+	must(t, err)
+	must(t, k.ChangeEmployeeType(kind.EnumID, func(e *sandbox.EmployeeType) { e.Content, e.EnumStatus = "外派", 2 }))
+	must(t, k.ChangeEmployeeType(kind.EnumID, func(e *sandbox.EmployeeType) { e.EnumStatus = 1 }))
+	must(t, k.RemoveEmployeeType(kind.EnumID))
+	_, err = k.AddCustomAttr(sandbox.CustomAttrDefinition{Type: "TEXT", I18nName: []sandbox.Text{{Locale: "zh_cn", Value: "x"}}})
+	must(t, err)
+	k.AllowOpenQuery(false)
 }
 
 // callAsStore makes a call in the name of an app of the marketplace.
