@@ -178,12 +178,20 @@ func (w *writer) found(truth sandbox.Truth) error {
 }
 
 func (w *writer) reform(truth sandbox.Truth) error {
+	unit := w.unit() // before the change, which holds the company
 	return w.department(truth, func(d *sandbox.Department) {
 		d.Name, d.Order, d.ChatID, d.I18nName.EnUS = fmt.Sprint("部门", w.n), int64(w.rng.IntN(100)), w.word("oc_"), w.word("Dept")
 		if w.rng.IntN(3) == 0 {
-			d.DepartmentID, d.UnitIDs = fmt.Sprint("D", w.n), []string{w.word("unit")}
+			d.DepartmentID, d.UnitIDs = fmt.Sprint("D", w.n), []string{unit}
 		}
 	})
+}
+
+// unit makes a unit and returns its id. No event tells of it.
+func (w *writer) unit() string {
+	id := fmt.Sprint("BU", w.n)
+	w.addUnit(id)
+	return id
 }
 
 func (w *writer) shift(truth sandbox.Truth) error {
