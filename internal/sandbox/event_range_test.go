@@ -192,16 +192,14 @@ func TestRangeEvents(t *testing.T) {
 		t.Errorf("narrowed: %s", got)
 	}
 	must(t, k.SetRange(app, sandbox.Range{Departments: []string{a, below}}))
-	all := k.Events(app)
-	parent, err := k.Department(a)
-	must(t, err)
 	if got := k.types(app); got != "scope.updated department.created" {
 		t.Errorf("widened: %s", got)
 	}
 	must(t, k.SetRange(app, sandbox.Range{Departments: []string{a}}))
-	all = k.Events(app)
-	if raw := string(all[0].Event); !strings.Contains(raw, `"parent_department_id":"`+parent.DepartmentID+`"`) || len(all) != 1 {
-		t.Errorf("a custom parent: %s", raw)
+	parent, err := k.Department(a)
+	must(t, err)
+	if all := k.Events(app); len(all) != 1 || !strings.Contains(string(all[0].Event), `"parent_department_id":"`+parent.DepartmentID+`"`) {
+		t.Errorf("with a custom parent: %s", all[0].Event)
 	}
 	if u.OpenID == own(u.UserID) {
 		t.Error("another app has the open_ids of the first")

@@ -30,7 +30,7 @@ type client struct {
 }
 
 // discover asks for an address.
-func (r *rig) discover(t *testing.T, app, secret string) (status int, code int, address string, config *ClientConfig) {
+func (r *rig) discover(t *testing.T, app, secret string) (status, code int, address string, config *ClientConfig) {
 	t.Helper()
 	resp, err := http.Post(r.url+EndpointPath, "", strings.NewReader(fmt.Sprintf(`{"AppID":%q,"AppSecret":%q}`, app, secret)))
 	if err != nil {

@@ -23,37 +23,44 @@ func TestFaultsOfEvents(t *testing.T) {
 	}{
 		{"none", nil, []string{"e1", "e2", "e3", "e4"}, []string{"e1 delivered 1", "e2 delivered 1", "e3 delivered 1", "e4 delivered 1"}},
 		{
-			"lost", []Fault{{Lose: true, Skip: 1}},
+			"lost",
+			[]Fault{{Lose: true, Skip: 1}},
 			[]string{"e1", "e3", "e4"},
 			[]string{"e1 delivered 1", "e2 lost 0", "e3 delivered 1", "e4 delivered 1"},
 		},
 		{
-			"late", []Fault{{DelayMS: 50}},
+			"late",
+			[]Fault{{DelayMS: 50}},
 			[]string{"e2", "e3", "e4", "e1"},
 			[]string{"e1 delivered 1", "e2 delivered 1", "e3 delivered 1", "e4 delivered 1"},
 		},
 		{
-			"duplicated after a success", []Fault{{Duplicates: 2, Skip: 3}},
+			"duplicated after a success",
+			[]Fault{{Duplicates: 2, Skip: 3}},
 			[]string{"e1", "e2", "e3", "e4", "e4", "e4"},
 			[]string{"e1 delivered 1", "e2 delivered 1", "e3 delivered 1", "e4 delivered 3"},
 		},
 		{
-			"reordered", []Fault{{Reorder: 2}},
+			"reordered",
+			[]Fault{{Reorder: 2}},
 			[]string{"e2", "e3", "e1", "e4"},
 			[]string{"e1 delivered 1", "e2 delivered 1", "e3 delivered 1", "e4 delivered 1"},
 		},
 		{
-			"reordered, two of them", []Fault{{Reorder: 2, Count: 2}},
+			"reordered, two of them",
+			[]Fault{{Reorder: 2, Count: 2}},
 			[]string{"e3", "e4", "e1", "e2"},
 			[]string{"e1 delivered 1", "e2 delivered 1", "e3 delivered 1", "e4 delivered 1"},
 		},
 		{
-			"answers that do not arrive", []Fault{{LoseAcks: 2, Skip: 3}},
+			"answers that do not arrive",
+			[]Fault{{LoseAcks: 2, Skip: 3}},
 			[]string{"e1", "e2", "e3", "e4", "e4", "e4"},
 			[]string{"e1 delivered 1", "e2 delivered 1", "e3 delivered 1", "e4 delivered 3"},
 		},
 		{
-			"no answer ever", []Fault{{LoseAcks: 99, Skip: 3}},
+			"no answer ever",
+			[]Fault{{LoseAcks: 99, Skip: 3}},
 			[]string{"e1", "e2", "e3", "e4", "e4", "e4", "e4", "e4"},
 			[]string{"e1 delivered 1", "e2 delivered 1", "e3 delivered 1", "e4 lost 5"},
 		},
@@ -130,7 +137,7 @@ func TestOrderedEventsWaitForEachOther(t *testing.T) {
 	r := newRig(t, Settings{RetryScale: instant, Parallel: 4}, Behaviour{})
 	hook := newWebhook(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n%2 == 0 { // every event fails once
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
 	r.subscribe(plainHook(hook.URL))
@@ -148,7 +155,7 @@ func TestAFailedEventHoldsNobodyUp(t *testing.T) {
 	r := newRig(t, Settings{}, Behaviour{})
 	hook := newWebhook(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n == 0 {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
 	r.subscribe(plainHook(hook.URL))

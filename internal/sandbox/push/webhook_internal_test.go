@@ -125,8 +125,8 @@ func TestWhatIsAFailure(t *testing.T) {
 		want      string // a part of the error; empty is success
 	}{
 		{"200 without JSON", "", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "ok") }, ""},
-		{"201", "", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }, "status 201"},
-		{"204", "", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, "status 204"},
+		{"201", "", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }, "status 201"},
+		{"204", "", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, "status 204"},
 		{"a redirect", "", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, "status 302"},
 		{"404", "", http.NotFound, "status 404"},
 		{"a broken answer", "", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF"},
@@ -196,7 +196,10 @@ func TestChallenge(t *testing.T) {
 			return func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `ok`) }
 		}, "must answer status 200"},
 		{"right, but 500", "", func(t *testing.T) http.HandlerFunc {
-			return func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(500); echo(t, "")(w, r) }
+			return func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusInternalServerError)
+				echo(t, "")(w, r)
+			}
 		}, "it answered status 500"},
 		{"too late", "", func(*testing.T) http.HandlerFunc {
 			return func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body); <-r.Context().Done() }
@@ -252,7 +255,7 @@ func TestOptionsOfWebhooks(t *testing.T) {
 	r := newRig(t, Settings{RetryScale: instant}, Behaviour{SignWithoutKey: true, RetriesKeepSignature: true})
 	hook := newWebhook(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n < 2 {
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		}
 	})
 	r.subscribe(plainHook(hook.URL))
@@ -273,7 +276,7 @@ func TestASubscriptionTakesOverWhatWaits(t *testing.T) {
 	r := newRig(t, Settings{}, Behaviour{}) // a retry takes 15 s
 	failed := make(chan struct{})
 	first := newWebhook(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(500)
+		w.WriteHeader(http.StatusInternalServerError)
 		close(failed)
 	})
 	r.subscribe(plainHook(first.URL))
