@@ -16,6 +16,15 @@ const (
 	EventDepartmentCreated = "contact.department.created_v3"
 	EventDepartmentUpdated = "contact.department.updated_v3"
 	EventDepartmentDeleted = "contact.department.deleted_v3"
+
+	EventEmployeeTypeCreated     = "contact.employee_type_enum.created_v3"
+	EventEmployeeTypeActived     = "contact.employee_type_enum.actived_v3" // sic
+	EventEmployeeTypeDeactivated = "contact.employee_type_enum.deactivated_v3"
+	EventEmployeeTypeUpdated     = "contact.employee_type_enum.updated_v3"
+	EventEmployeeTypeDeleted     = "contact.employee_type_enum.deleted_v3"
+
+	EventCustomAttrsUpdated = "contact.custom_attr_event.updated_v3"
+	EventScopeUpdated       = "contact.scope.updated_v3"
 )
 
 // Our own about an entity; see [EventType].
@@ -24,6 +33,11 @@ const (
 	eventUserMissing        = "mirror.user.missing"
 	eventDepartmentObserved = "mirror.department.observed"
 	eventDepartmentMissing  = "mirror.department.missing"
+
+	eventEmployeeTypeObserved    = "mirror.employee_type.observed"
+	eventEmployeeTypeMissing     = "mirror.employee_type.missing"
+	eventCustomAttributeObserved = "mirror.custom_attribute.observed"
+	eventCustomAttributeMissing  = "mirror.custom_attribute.missing"
 )
 
 // Decode says what a record states. It never fails: what cannot be read
@@ -37,14 +51,30 @@ func Decode(r Record) Decoded {
 		return decodeEvent(r, KindUser)
 	case EventDepartmentCreated, EventDepartmentUpdated, EventDepartmentDeleted:
 		return decodeEvent(r, KindDepartment)
+	case EventEmployeeTypeCreated, EventEmployeeTypeActived, EventEmployeeTypeDeactivated, EventEmployeeTypeUpdated, EventEmployeeTypeDeleted:
+		return decodeEmployeeType(r)
+	case EventCustomAttrsUpdated:
+		return decodeCustomAttrs(r)
+	case EventScopeUpdated:
+		// Its added and removed are the nodes of the range, not who is below them,
+		// and what one node lost another may still cover: it removes nobody.
+		return Decoded{AskSweep: SweepForScope}
 	case eventUserObserved:
 		return decodeObservation(r, KindUser)
 	case eventDepartmentObserved:
 		return decodeObservation(r, KindDepartment)
+	case eventEmployeeTypeObserved:
+		return decodeObservation(r, KindEmployeeType)
+	case eventCustomAttributeObserved:
+		return decodeObservation(r, KindCustomAttribute)
 	case eventUserMissing:
 		return decodeMissing(r, KindUser)
 	case eventDepartmentMissing:
 		return decodeMissing(r, KindDepartment)
+	case eventEmployeeTypeMissing:
+		return decodeMissing(r, KindEmployeeType)
+	case eventCustomAttributeMissing:
+		return decodeMissing(r, KindCustomAttribute)
 	case EventSweepStarted, EventSweepCompleted:
 		return decodeSweep(r)
 	default:
@@ -62,10 +92,16 @@ func parkWhole(r Record, kind Kind, why string) Decoded {
 
 // keyField is the member of an object that holds its key.
 func keyField(kind Kind) string {
-	if kind == KindDepartment {
+	switch kind {
+	case KindUser:
+		return "open_id"
+	case KindDepartment:
 		return "open_department_id"
+	case KindEmployeeType:
+		return "enum_id"
+	default:
+		return "id"
 	}
-	return "open_id"
 }
 
 // payload reads a record's payload as an object.
@@ -245,6 +281,9 @@ func (d *decoder) placement(o, old object, certain bool) {
 // status sets the flags, each a field, and takes the one that says "gone" at
 // its word. It reports whether the flags show that the entity is there.
 func (d *decoder) status(o, old object, certain bool) (here bool) {
+	if len(flags(d.kind)) == 0 {
+		return false
+	}
 	before, _ := readObject(old.get(fieldStatus), nil) // what is no object names no flag
 	if !o.says(fieldStatus) {
 		if old.says(fieldStatus) {
