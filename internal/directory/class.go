@@ -1,7 +1,5 @@
 package directory
 
-import "encoding/json"
-
 // Class says in one word what sort of record a type makes: for figures, since
 // the types that Feishu may send have no end.
 type Class string
@@ -54,21 +52,4 @@ func ClassOf(eventType string) Class {
 	default:
 		return ClassUnknown
 	}
-}
-
-// Subject returns whom an event is about, which belongs into its record's
-// EntityKind and EntityID: who looks for the records of one entity finds them
-// by that. Both are empty where it is about no entity, or where its payload
-// cannot be read; then the fold, which looks into the payload, says the same.
-func Subject(eventType string, payload json.RawMessage) (Kind, string) {
-	switch ClassOf(eventType) {
-	case ClassUser, ClassDepartment, ClassEmployeeType, ClassCustomAttrs:
-	default:
-		return "", ""
-	}
-	d := Decode(Record{EventType: eventType, Payload: payload})
-	if len(d.Changes) == 0 {
-		return "", ""
-	}
-	return d.Changes[0].Key.Kind, d.Changes[0].Key.ID
 }
