@@ -120,7 +120,7 @@ func (r *Rereader) outOfRange(ctx context.Context, origin directory.Origin, at t
 	}
 	records := make([]directory.Record, len(ids))
 	for i, id := range ids {
-		if records[i], err = directory.NewMissing(origin, directory.KindCustomAttribute, id, at, directory.ReasonOutOfRange); err != nil {
+		if records[i], err = directory.NewMissing(origin, directory.KindCustomAttribute, id, at, directory.Missing{Reason: directory.ReasonOutOfRange}); err != nil {
 			return nil, err
 		}
 	}

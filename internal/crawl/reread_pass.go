@@ -194,7 +194,7 @@ func judge(origin directory.Origin, entity *known, a answer, seen evidence) (*di
 			Object: a.object, Empty: seen.empty(a.object), SkewMarginMS: directory.DefaultSkewMargin.Milliseconds(),
 		})
 	case a.outcome == outcomeGone && entity.Exists():
-		record, err = directory.NewMissing(origin, kind, id, a.at, directory.ReasonDeleted)
+		record, err = directory.NewMissing(origin, kind, id, a.at, directory.Missing{Reason: directory.ReasonDeleted})
 	default:
 		return nil, a.outcome, nil
 	}
