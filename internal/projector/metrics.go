@@ -50,6 +50,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 }
 
 func (m *metrics) page(f *folded, took time.Duration) {
+	m.count(f)
+	m.pages.Observe(took.Seconds())
+}
+
+// count counts what was written.
+func (m *metrics) count(f *folded) {
 	for _, r := range f.page.Records {
 		m.records.WithLabelValues(string(directory.ClassOf(r.EventType))).Inc()
 	}
@@ -62,5 +68,4 @@ func (m *metrics) page(f *folded, took time.Duration) {
 		m.sweeps.WithLabelValues(string(row.Reason)).Inc()
 	}
 	m.parked.Add(float64(len(f.parked)))
-	m.pages.Observe(took.Seconds())
 }

@@ -102,7 +102,7 @@ func (f *folded) apply(r directory.Record, d directory.Decoded, entities map[dir
 	}
 	f.ask(r, d.AskSweep, swept)
 	if s := d.Sweep; s != nil {
-		f.sweeps = append(f.sweeps, newSweepRow(r.Position, *s))
+		f.sweep(newSweepRow(r.Position, *s))
 		if s.CompletedAt.After(s.StartedAt) && s.StartedAt.After(swept[s.TenantKey]) {
 			swept[s.TenantKey] = s.StartedAt
 		}
@@ -125,6 +125,18 @@ func (f *folded) reread(position directory.Position, c directory.Change, hints [
 	if at := c.Time.Add(rereadDelay); at.After(row.NotBefore) {
 		row.NotBefore = at
 	}
+}
+
+// sweep notes a sweep's mark. One statement writes a row once, so of a sweep that
+// begins and ends in one page the end counts, which says when it began.
+func (f *folded) sweep(row sweepRow) {
+	for i, s := range f.sweeps {
+		if s.TenantKey == row.TenantKey && s.SweepID == row.SweepID {
+			f.sweeps[i] = row
+			return
+		}
+	}
+	f.sweeps = append(f.sweeps, row)
 }
 
 // delay moves back a re-read that was asked for earlier: sent before the newest

@@ -150,5 +150,9 @@ func (p *Projector) park(ctx context.Context, page eventlog.Page, why error) err
 			f.reread(r.Position, c, []directory.Hint{directory.HintUndecodable})
 		}
 	}
-	return p.write(ctx, f)
+	if err := p.write(ctx, f); err != nil {
+		return err
+	}
+	p.metrics.count(f)
+	return nil
 }
