@@ -76,7 +76,7 @@ type RereadConfig struct {
 // costs the calls that were under way.
 type Rereader struct {
 	cfg     RereadConfig
-	pace    *pace
+	share   *pace // beside a walk
 	metrics *rereadMetrics
 
 	mu      sync.Mutex
@@ -103,7 +103,7 @@ func NewRereader(cfg RereadConfig) (*Rereader, error) {
 		return nil, err
 	}
 	return &Rereader{
-		cfg: cfg, pace: newPace(cfg.Rates), metrics: metrics,
+		cfg: cfg, share: newPace(cfg.Rates), metrics: metrics,
 		pauses: map[directory.Kind]*pause{}, noBatch: map[directory.Kind]time.Time{},
 	}, nil
 }
@@ -116,8 +116,11 @@ func (r *Rereader) Close() { r.metrics.unregister() }
 // one does the work. Failures are logged and tried again.
 func (r *Rereader) Run(ctx context.Context) { r.run(ctx, r.lockedPass) }
 
-// Beside is Run for who has the crawl lock already.
-func (r *Rereader) Beside(ctx context.Context) { r.run(ctx, r.pass) }
+// Beside is Run for who has the crawl lock already: beside a walk, which needs
+// its share of the calls.
+func (r *Rereader) Beside(ctx context.Context) {
+	r.run(ctx, func(ctx context.Context) error { return r.pass(ctx, r.share) })
+}
 
 func (r *Rereader) run(ctx context.Context, pass func(context.Context) error) {
 	for ctx.Err() == nil {

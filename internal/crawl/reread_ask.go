@@ -37,7 +37,7 @@ const noBatchFor = time.Hour
 
 // ask asks for a batch, and one by one for those that the batch leaves out:
 // Feishu does that without a word, and tells why only when asked alone.
-func (r *Rereader) ask(ctx context.Context, kind directory.Kind, ids []string) (map[string]answer, error) {
+func (r *passing) ask(ctx context.Context, kind directory.Kind, ids []string) (map[string]answer, error) {
 	answers := make(map[string]answer, len(ids))
 	for _, id := range ids {
 		answers[id] = answer{}
@@ -65,7 +65,7 @@ func (r *Rereader) ask(ctx context.Context, kind directory.Kind, ids []string) (
 
 // batch returns an empty page where the batch as a whole is refused: then each
 // is asked for alone.
-func (r *Rereader) batch(ctx context.Context, kind directory.Kind, ids []string) (feishu.Page, error) {
+func (r *passing) batch(ctx context.Context, kind directory.Kind, ids []string) (feishu.Page, error) {
 	r.mu.Lock()
 	without := time.Now().Before(r.noBatch[kind])
 	r.mu.Unlock()
@@ -96,7 +96,7 @@ func (r *Rereader) batch(ctx context.Context, kind directory.Kind, ids []string)
 }
 
 // single asks for one entity.
-func (r *Rereader) single(ctx context.Context, kind directory.Kind, id string) (answer, error) {
+func (r *passing) single(ctx context.Context, kind directory.Kind, id string) (answer, error) {
 	endpoint, get := feishu.EndpointUser, r.cfg.Client.User
 	if kind == directory.KindDepartment {
 		endpoint, get = feishu.EndpointDepartment, r.cfg.Client.Department

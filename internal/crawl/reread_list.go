@@ -23,7 +23,7 @@ type listed struct {
 }
 
 // list reads a list to its end, and tells when it began to.
-func (r *Rereader) list(ctx context.Context, kind directory.Kind, endpoint string, next func(context.Context, string) (feishu.Page, error)) (at time.Time, all []listed, err error) {
+func (r *passing) list(ctx context.Context, kind directory.Kind, endpoint string, next func(context.Context, string) (feishu.Page, error)) (at time.Time, all []listed, err error) {
 	for token := ""; ; {
 		if err := r.pace.take(ctx, endpoint); err != nil {
 			return at, nil, err
@@ -48,7 +48,7 @@ func (r *Rereader) list(ctx context.Context, kind directory.Kind, endpoint strin
 }
 
 // news returns the records of what a list says that was not known.
-func (r *Rereader) news(ctx context.Context, origin directory.Origin, kind directory.Kind, all []listed) (records []directory.Record, err error) {
+func (r *passing) news(ctx context.Context, kind directory.Kind, all []listed) (records []directory.Record, err error) {
 	ids := make([]string, len(all))
 	for i, l := range all {
 		ids[i] = l.id
@@ -58,7 +58,7 @@ func (r *Rereader) news(ctx context.Context, origin directory.Origin, kind direc
 		return nil, err
 	}
 	for _, l := range all {
-		record, err := directory.NewObservation(origin, kind, l.id, l.at, directory.Observation{
+		record, err := directory.NewObservation(r.origin, kind, l.id, l.at, directory.Observation{
 			Object: l.object, Listed: true, SkewMarginMS: directory.DefaultSkewMargin.Milliseconds(),
 		})
 		if err != nil {
@@ -71,24 +71,24 @@ func (r *Rereader) news(ctx context.Context, origin directory.Origin, kind direc
 	return records, nil
 }
 
-func (r *Rereader) employeeTypes(ctx context.Context, origin directory.Origin) (time.Time, []directory.Record, error) {
+func (r *passing) employeeTypes(ctx context.Context) (time.Time, []directory.Record, error) {
 	at, all, err := r.list(ctx, directory.KindEmployeeType, feishu.EndpointEmployeeTypes, r.cfg.Client.EmployeeTypes)
 	if err != nil {
 		return at, nil, err
 	}
-	records, err := r.news(ctx, origin, directory.KindEmployeeType, all)
+	records, err := r.news(ctx, directory.KindEmployeeType, all)
 	return at, records, err
 }
 
 // customAttributes reads the definitions. While the company shows them to no
 // app the list is empty, and all of them are out of range.
-func (r *Rereader) customAttributes(ctx context.Context, origin directory.Origin) (time.Time, []directory.Record, error) {
+func (r *passing) customAttributes(ctx context.Context) (time.Time, []directory.Record, error) {
 	at, all, err := r.list(ctx, directory.KindCustomAttribute, feishu.EndpointCustomAttrs, r.cfg.Client.CustomAttrs)
 	if err != nil {
 		return at, nil, err
 	}
 	if len(all) > 0 {
-		records, err := r.news(ctx, origin, directory.KindCustomAttribute, all)
+		records, err := r.news(ctx, directory.KindCustomAttribute, all)
 		return at, records, err
 	}
 	settings, err := truth(ctx, r.cfg.Pool, r.cfg.TenantKey, directory.KindCustomAttrSetting, []string{directory.CustomAttrSettingID})
@@ -99,7 +99,7 @@ func (r *Rereader) customAttributes(ctx context.Context, origin directory.Origin
 	if open == nil || *open {
 		return at, nil, nil // an empty list that nobody announced proves nothing
 	}
-	records, err := r.outOfRange(ctx, origin, at)
+	records, err := r.outOfRange(ctx, at)
 	return at, records, err
 }
 
@@ -109,7 +109,7 @@ FROM directory.custom_attributes
 WHERE tenant_key = @tenant_key AND removed_at IS NULL
 ORDER BY id`
 
-func (r *Rereader) outOfRange(ctx context.Context, origin directory.Origin, at time.Time) ([]directory.Record, error) {
+func (r *passing) outOfRange(ctx context.Context, at time.Time) ([]directory.Record, error) {
 	rows, err := r.cfg.Pool.Query(ctx, selectCustomAttributes, pgx.NamedArgs{"tenant_key": r.cfg.TenantKey})
 	if err != nil {
 		return nil, fmt.Errorf("read the custom attributes: %w", err)
@@ -120,7 +120,7 @@ func (r *Rereader) outOfRange(ctx context.Context, origin directory.Origin, at t
 	}
 	records := make([]directory.Record, len(ids))
 	for i, id := range ids {
-		if records[i], err = directory.NewMissing(origin, directory.KindCustomAttribute, id, at, directory.Missing{Reason: directory.ReasonOutOfRange}); err != nil {
+		if records[i], err = directory.NewMissing(r.origin, directory.KindCustomAttribute, id, at, directory.Missing{Reason: directory.ReasonOutOfRange}); err != nil {
 			return nil, err
 		}
 	}

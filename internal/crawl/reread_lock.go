@@ -76,7 +76,7 @@ func (r *Rereader) lockedPass(ctx context.Context) error {
 			return ErrBusy
 		}
 	}
-	return r.pass(ctx)
+	return r.pass(ctx, nil) // who has the lock has the endpoints to itself; the budget does the rest
 }
 
 const unlockSession = `SELECT pg_advisory_unlock_all()`

@@ -28,7 +28,7 @@ func newRereadMetrics(registerer prometheus.Registerer, pool *pgxpool.Pool) (*re
 			Name: "orgmirror_crawl_rereads_total", Help: "Entities that were read again, by kind and by what came of it.",
 		}, []string{"kind", "outcome"}),
 		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "orgmirror_crawl_rereads_reasons_total", Help: "Reasons for which entities were read again; one entity may have several.",
+			Name: "orgmirror_crawl_rereads_done_total", Help: "Re-reads that are done, by the reasons for them; one entity may have several.",
 		}, []string{"reason"}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "orgmirror_crawl_reread_failures_total", Help: "Passes over the re-read queue that failed and were tried again.",

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// rereadShare is how much of an endpoint's rate re-reads may take. The rest is
-// for those who prove removals with the same endpoints.
+// rereadShare is how much of an endpoint's rate re-reads may take beside a walk.
+// The rest is for the walk, which proves removals by the same endpoints.
 const rereadShare = 0.5
 
 // pace spaces the calls of the one process that re-reads. The budget, which
@@ -21,8 +21,12 @@ type pace struct {
 
 func newPace(rates Rates) *pace { return &pace{rates: rates, next: map[string]time.Time{}} }
 
-// take waits until one call to the endpoint is within the share.
+// take waits until one call to the endpoint is within the share. Without a pace
+// the budget alone says when.
 func (p *pace) take(ctx context.Context, endpoint string) error {
+	if p == nil {
+		return ctx.Err()
+	}
 	rate := p.rates.of(endpoint)
 	if rate == (Rate{}) {
 		return ctx.Err()

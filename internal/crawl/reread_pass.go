@@ -34,29 +34,36 @@ WHERE tenant_key = @tenant_key AND entity_kind = ANY (@kinds::text[]) AND not_be
 ORDER BY not_before, entity_kind, entity_id
 LIMIT @limit`
 
+// passing is one pass over the queue.
+type passing struct {
+	*Rereader
+	origin directory.Origin
+	pace   *pace
+}
+
 // pass asks for what is due, until nothing is or the lock has been held for
 // long enough.
-func (r *Rereader) pass(ctx context.Context) error {
-	origin := directory.Origin{
+func (r *Rereader) pass(ctx context.Context, pace *pace) error {
+	p := &passing{Rereader: r, pace: pace, origin: directory.Origin{
 		TenantKey: r.cfg.TenantKey, AppID: r.cfg.AppID, Source: directory.SourceReread, CorrelationID: uuid.NewString(),
-	}
+	}}
 	for until := time.Now().Add(passFor); time.Now().Before(until); {
 		kinds, _ := r.kinds()
-		rows, err := r.due(ctx, kinds)
+		rows, err := p.due(ctx, kinds)
 		if err != nil {
 			return fmt.Errorf("read the re-read queue: %w", err)
 		}
 		if len(rows) == 0 {
 			return nil
 		}
-		if err := r.settleAll(ctx, origin, rows); err != nil {
+		if err := p.settleAll(ctx, rows); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *Rereader) due(ctx context.Context, kinds []string) ([]queued, error) {
+func (r *passing) due(ctx context.Context, kinds []string) ([]queued, error) {
 	rows, err := r.cfg.Pool.Query(ctx, selectDue, pgx.NamedArgs{
 		"tenant_key": r.cfg.TenantKey, "kinds": kinds, "now": r.cfg.Client.Now(), "limit": 2 * rereadWorkers * feishu.PageSize,
 	})
@@ -71,7 +78,7 @@ func (r *Rereader) due(ctx context.Context, kinds []string) ([]queued, error) {
 
 // settleAll settles rows kind by kind, as many at a time as a batch takes. A kind
 // that fails rests, and keeps no other from being asked for.
-func (r *Rereader) settleAll(ctx context.Context, origin directory.Origin, rows []queued) error {
+func (r *passing) settleAll(ctx context.Context, rows []queued) error {
 	byKind := map[directory.Kind][]queued{}
 	for _, q := range rows {
 		kind := q.kind
@@ -87,7 +94,7 @@ func (r *Rereader) settleAll(ctx context.Context, origin directory.Origin, rows 
 	for kind, rows := range byKind {
 		for chunk := range slices.Chunk(rows, feishu.PageSize) {
 			group.Go(func() error {
-				if err := r.settle(ctx, origin, kind, chunk); err != nil {
+				if err := r.settle(ctx, kind, chunk); err != nil {
 					for _, q := range chunk {
 						r.rest(q.kind)
 					}
@@ -109,18 +116,18 @@ func (r *Rereader) settleAll(ctx context.Context, origin directory.Origin, rows 
 
 // settle asks for a few entities of one kind, appends what is new, and strikes
 // them off.
-func (r *Rereader) settle(ctx context.Context, origin directory.Origin, kind directory.Kind, rows []queued) error {
+func (r *passing) settle(ctx context.Context, kind directory.Kind, rows []queued) error {
 	var records []directory.Record
 	var outcomes map[string]outcome
 	var at time.Time // of a list's first request
 	var err error
 	switch kind {
 	case directory.KindUser, directory.KindDepartment:
-		records, outcomes, err = r.entities(ctx, origin, kind, rows)
+		records, outcomes, err = r.entities(ctx, kind, rows)
 	case directory.KindEmployeeType:
-		at, records, err = r.employeeTypes(ctx, origin)
+		at, records, err = r.employeeTypes(ctx)
 	default:
-		at, records, err = r.customAttributes(ctx, origin)
+		at, records, err = r.customAttributes(ctx)
 	}
 	if err != nil {
 		return err
@@ -147,7 +154,7 @@ func (r *Rereader) settle(ctx context.Context, origin directory.Origin, kind dir
 }
 
 // entities asks for people or departments.
-func (r *Rereader) entities(ctx context.Context, origin directory.Origin, kind directory.Kind, rows []queued) ([]directory.Record, map[string]outcome, error) {
+func (r *passing) entities(ctx context.Context, kind directory.Kind, rows []queued) ([]directory.Record, map[string]outcome, error) {
 	ids := make([]string, len(rows))
 	for i, q := range rows {
 		ids[i] = q.id
@@ -170,7 +177,7 @@ func (r *Rereader) entities(ctx context.Context, origin directory.Origin, kind d
 			outcomes[q.id] = outcomeEarly
 			continue
 		}
-		record, o, err := judge(origin, states[q.id], a, seen)
+		record, o, err := judge(r.origin, states[q.id], a, seen)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -221,7 +228,7 @@ USING unnest(@kinds::text[], @ids::text[], @not_befores::timestamptz[], @positio
 WHERE q.tenant_key = @tenant_key AND q.entity_kind = d.entity_kind AND q.entity_id = d.entity_id
   AND q.not_before = d.not_before AND q.position = d.position`
 
-func (r *Rereader) strike(ctx context.Context, rows []queued) error {
+func (r *passing) strike(ctx context.Context, rows []queued) error {
 	if len(rows) == 0 {
 		return nil
 	}
