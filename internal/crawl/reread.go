@@ -11,7 +11,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
@@ -56,14 +55,14 @@ const (
 
 // RereadConfig is what a Rereader works with.
 type RereadConfig struct {
-	Client     *feishu.Client
-	Pool       *pgxpool.Pool
-	Log        *eventlog.Log
-	TenantKey  string
-	AppID      string
-	Rates      Rates                 // of which re-reads take their share
-	Logger     *slog.Logger          // nil discards
-	Registerer prometheus.Registerer // nil registers nothing
+	Client    *feishu.Client
+	Pool      *pgxpool.Pool
+	Log       *eventlog.Log
+	TenantKey string
+	AppID     string
+	Rates     Rates          // of which re-reads take their share beside a walk
+	Logger    *slog.Logger   // nil discards
+	Metrics   *RereadMetrics // nil: figures that nobody sees
 }
 
 // Rereader asks Feishu for those whom the projector put into mirror.reread_queue.
@@ -77,7 +76,7 @@ type RereadConfig struct {
 type Rereader struct {
 	cfg     RereadConfig
 	share   *pace // beside a walk
-	metrics *rereadMetrics
+	metrics *RereadMetrics
 
 	mu      sync.Mutex
 	pauses  map[directory.Kind]*pause
@@ -98,18 +97,17 @@ func NewRereader(cfg RereadConfig) (*Rereader, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	metrics, err := newRereadMetrics(cfg.Registerer, cfg.Pool)
-	if err != nil {
-		return nil, err
+	if cfg.Metrics == nil {
+		var err error
+		if cfg.Metrics, err = NewRereadMetrics(nil, cfg.Pool); err != nil {
+			return nil, err
+		}
 	}
 	return &Rereader{
-		cfg: cfg, share: newPace(cfg.Rates), metrics: metrics,
+		cfg: cfg, share: newPace(cfg.Rates), metrics: cfg.Metrics,
 		pauses: map[directory.Kind]*pause{}, noBatch: map[directory.Kind]time.Time{},
 	}, nil
 }
-
-// Close takes the figures back. Run and Beside must have returned.
-func (r *Rereader) Close() { r.metrics.unregister() }
 
 // Run works on the queue until the context ends, and takes the crawl lock for
 // as long as each pass over it lasts. While another process has the lock, that

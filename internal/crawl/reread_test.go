@@ -28,7 +28,6 @@ func (b *bundle) rereader(t *testing.T) *crawl.Rereader {
 		Client: b.client, Pool: b.pool, Log: b.log, TenantKey: b.tenant(), AppID: b.sandbox.AppID(), Rates: rates,
 	})
 	must(t, err)
-	t.Cleanup(r.Close)
 	return r
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
@@ -67,7 +66,7 @@ func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
 		return nil, eventlog.ErrForeignApp
 	}
 	return openCrawl(ctx, opening{
-		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, metrics: s.metrics,
+		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, rereads: s.rereads,
 	})
 }
 
@@ -106,9 +105,9 @@ type opening struct {
 	logger   *slog.Logger
 	tenant   string
 	counter  *feishu.Counter
-	progress func(crawl.Progress)  // may be nil
-	log      *eventlog.Log         // nil: it is opened
-	metrics  prometheus.Registerer // may be nil
+	progress func(crawl.Progress) // may be nil
+	log      *eventlog.Log        // nil: it is opened
+	rereads  *crawl.RereadMetrics // may be nil
 }
 
 func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
@@ -130,7 +129,7 @@ func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
 	}
 	c.reread, err = crawl.NewRereader(crawl.RereadConfig{
 		Client: c.client, Pool: o.db.Pool, Log: c.log, TenantKey: o.tenant, AppID: o.cfg.FeishuAppID,
-		Rates: o.cfg.FeishuRates, Logger: o.logger, Registerer: o.metrics,
+		Rates: o.cfg.FeishuRates, Logger: o.logger, Metrics: o.rereads,
 	})
 	if err != nil {
 		return nil, err
@@ -163,9 +162,6 @@ func (c *Crawl) connect(tenant string, counter *feishu.Counter) (err error) {
 // Close gives back what calls were reserved and not made, and closes the log.
 func (c *Crawl) Close() error {
 	var err error
-	if c.reread != nil {
-		c.reread.Close()
-	}
 	if c.mine {
 		err = c.log.Close()
 	}

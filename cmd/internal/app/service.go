@@ -43,6 +43,7 @@ type Service struct {
 	log     *eventlog.Log
 	query   *query.Service
 
+	rereads  *crawl.RereadMetrics
 	project  *projector.Projector
 	grpc     *grpc.Server
 	loopback net.Listener     // from REST to gRPC
@@ -64,6 +65,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	}
 	s.Addresses = Addresses{HTTP: s.open.address("http_listen"), GRPC: s.open.address("grpc_listen"), Metrics: s.open.address("metrics_listen")}
 	if s.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, Registerer: s.metrics}); err != nil {
+		return nil, err
+	}
+	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
 		return nil, err
 	}
 	s.project = projector.New(db.Pool, s.log, projector.Options{
