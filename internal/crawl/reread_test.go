@@ -405,8 +405,10 @@ func TestRereadsSurviveKills(t *testing.T) {
 	if n := len(b.reread(t)); n != len(ids) {
 		t.Errorf("%d observations of %d changes", n, len(ids))
 	}
+	states := b.folded(t)
 	for i, id := range ids {
-		if got := text(directory.UserOf(b.state(t, directory.KindUser, id)).WorkStation); got != fmt.Sprintf("desk %d", i) {
+		user := directory.UserOf(states[directory.Key{TenantKey: b.tenant(), Kind: directory.KindUser, ID: id}])
+		if got := text(user.WorkStation); got != fmt.Sprintf("desk %d", i) {
 			t.Fatalf("work_station = %q, want desk %d", got, i)
 		}
 	}
