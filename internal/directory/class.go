@@ -1,5 +1,37 @@
 package directory
 
+// Feishu's event types that the fold reads.
+const (
+	EventUserCreated       = "contact.user.created_v3"
+	EventUserUpdated       = "contact.user.updated_v3"
+	EventUserDeleted       = "contact.user.deleted_v3"
+	EventDepartmentCreated = "contact.department.created_v3"
+	EventDepartmentUpdated = "contact.department.updated_v3"
+	EventDepartmentDeleted = "contact.department.deleted_v3"
+
+	EventEmployeeTypeCreated     = "contact.employee_type_enum.created_v3"
+	EventEmployeeTypeActived     = "contact.employee_type_enum.actived_v3" // sic
+	EventEmployeeTypeDeactivated = "contact.employee_type_enum.deactivated_v3"
+	EventEmployeeTypeUpdated     = "contact.employee_type_enum.updated_v3"
+	EventEmployeeTypeDeleted     = "contact.employee_type_enum.deleted_v3"
+
+	EventCustomAttrsUpdated = "contact.custom_attr_event.updated_v3"
+	EventScopeUpdated       = "contact.scope.updated_v3"
+)
+
+// Our own about an entity; see [EventType].
+const (
+	eventUserObserved       = "mirror.user.observed"
+	eventUserMissing        = "mirror.user.missing"
+	eventDepartmentObserved = "mirror.department.observed"
+	eventDepartmentMissing  = "mirror.department.missing"
+
+	eventEmployeeTypeObserved    = "mirror.employee_type.observed"
+	eventEmployeeTypeMissing     = "mirror.employee_type.missing"
+	eventCustomAttributeObserved = "mirror.custom_attribute.observed"
+	eventCustomAttributeMissing  = "mirror.custom_attribute.missing"
+)
+
 // Class says in one word what sort of record a type makes: for figures, since
 // the types that Feishu may send have no end.
 type Class string
