@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
