@@ -15,12 +15,13 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Answer over gRPC and REST, and keep the read model",
-		Long: "serve answers questions about the mirrored directory and keeps its tables up to date with the log. It needs no Feishu:\n" +
-			"it may start before the first backfill, and is empty then, and run during one.\n\n" +
+		Long: "serve answers questions about the mirrored directory and keeps its tables up to date with the log. It may start before\n" +
+			"the first backfill, and is empty then, and run during one. With --feishu-app-id and --feishu-app-secret it reads again from\n" +
+			"Feishu what events leave in doubt; without them it needs no Feishu.\n\n" +
 			"It ends when it is told to (SIGTERM, Ctrl-C): calls under way are answered first. A second Ctrl-C ends it at once.",
 		Args: cobra.NoArgs,
 	}
-	config.Register(cmd.Flags(), config.Database, config.Tenant, config.Service)
+	config.Register(cmd.Flags(), config.Database, config.Feishu, config.Tenant, config.Service)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		cfg, err := app.Settings(cmd)
 		if err != nil {

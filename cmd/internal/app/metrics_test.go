@@ -126,7 +126,7 @@ func busyService(t *testing.T) []*dto.MetricFamily {
 	return families
 }
 
-var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "(.*)", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
+var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "(.*?)", (?:unit: ".*?", )?constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 
 // described are the metrics that a registry may come to tell. Those with labels
 // are told once something happened; until then only their names can be checked.

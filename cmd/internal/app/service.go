@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/gateway"
 	"github.com/orgmirror/orgmirror/internal/projector"
@@ -34,6 +35,7 @@ type Addresses struct {
 type Service struct {
 	Addresses Addresses
 
+	cfg     config.Config
 	db      *Database
 	logger  *slog.Logger
 	metrics *prometheus.Registry
@@ -41,6 +43,7 @@ type Service struct {
 	log     *eventlog.Log
 	query   *query.Service
 
+	rereads  *crawl.RereadMetrics
 	project  *projector.Projector
 	grpc     *grpc.Server
 	loopback net.Listener     // from REST to gRPC
@@ -51,7 +54,7 @@ type Service struct {
 // OpenService makes a service and opens its addresses. Nothing is answered
 // until Run. Close it in any case.
 func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger) (_ *Service, err error) {
-	s := &Service{db: db, logger: logger, metrics: newMetrics()}
+	s := &Service{cfg: cfg, db: db, logger: logger, metrics: newMetrics()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -64,7 +67,12 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	if s.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, Registerer: s.metrics}); err != nil {
 		return nil, err
 	}
-	s.project = projector.New(db.Pool, s.log, projector.Options{Logger: logger, Registerer: s.metrics})
+	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
+		return nil, err
+	}
+	s.project = projector.New(db.Pool, s.log, projector.Options{
+		Logger: logger, Registerer: s.metrics, RereadEvery: cfg.Reread == crawl.RereadAlways,
+	})
 	s.query, err = query.New(ctx, query.Config{
 		Pool: db.Pool, Log: s.log, TenantKey: cfg.FeishuTenantKey, Clients: cfg.APIClients,
 		Logger: logger, Registerer: s.metrics,
@@ -107,7 +115,8 @@ func (s *Service) Status(ctx context.Context) (*orgmirrorv1.GetSyncStatusRespons
 	return s.query.GetSyncStatus(ctx, &orgmirrorv1.GetSyncStatusRequest{})
 }
 
-// Run serves until the context ends or a part of the service fails. Then the
+// Run serves until the context ends or a part of the service fails. Then Feishu is
+// asked no more, the
 // projector finishes the page that it is at, calls under way are answered, and
 // what operators look at goes last.
 func (s *Service) Run(ctx context.Context) error {
@@ -115,6 +124,7 @@ func (s *Service) Run(ctx context.Context) error {
 		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics))
 	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
 	return chain(ctx,
+		s.crawling,
 		s.projecting,
 		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
 		s.answering,

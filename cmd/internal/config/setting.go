@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/orgmirror/orgmirror/internal/crawl"
 )
 
 // Group says which commands a setting is for. A command has flags for its own
@@ -43,6 +45,7 @@ func Settings() []Setting {
 		{Key: "feishu_app_secret", Group: Feishu, Secret: true, Shown: "none", Meaning: "secret of the custom app"},
 		{Key: "feishu_rate", Group: Feishu, Default: "default", Meaning: "most calls to one endpoint: `default` (50 a second, 1000 a minute), `off`, or figures such as `40/s,900/m`"},
 		{Key: "feishu_monthly_calls", Group: Feishu, Default: "0", Meaning: "most calls in a calendar month (UTC); 0 is no limit of ours"},
+		{Key: "reread", Group: Feishu, Default: string(crawl.RereadIncomplete), Meaning: "what is read again from Feishu after an event: `never` anything, what the event leaves `incomplete` or in doubt, `always` whatever it is about"},
 		{Key: "feishu_tenant_key", Group: Tenant, Shown: "asked from Feishu", Meaning: "the company, where the app may not ask (permission `tenant:tenant:readonly`)"},
 		{Key: "http_listen", Group: Service, Default: "127.0.0.1:8080", Meaning: "REST"},
 		{Key: "grpc_listen", Group: Service, Default: "127.0.0.1:8081", Meaning: "gRPC"},
