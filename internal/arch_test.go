@@ -66,6 +66,7 @@ var outside = []struct {
 	{"github.com/jackc/", []string{"internal/postgres", "internal/eventlog", "internal/projector", "internal/query", "internal/crawl"}, true},
 	{"github.com/pressly/goose", []string{"internal/postgres"}, true},
 	{"github.com/larksuite/", []string{"internal/feishu"}, true},
+	{"github.com/gorilla/websocket", []string{"internal/feishu", "internal/sandbox"}, true},
 	{"github.com/spf13/", []string{"cmd"}, false},
 }
 

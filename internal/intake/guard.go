@@ -21,7 +21,8 @@ type guard struct {
 	owner eventlog.Owner // zero while the log is empty
 }
 
-var errSettings = errors.New("receive events: the log is of another company than the settings name: correct the tenant key, or use another database")
+// ErrSettings says that the settings name another company than the log is of.
+var ErrSettings = errors.New("receive events: the log is of another company than the settings name: correct the tenant key, or use another database")
 
 // settle looks whose log it is, and whether the settings agree.
 func (g *guard) settle(ctx context.Context) error {
@@ -32,7 +33,7 @@ func (g *guard) settle(ctx context.Context) error {
 	case owner.AppID != "" && g.settings.AppID != "" && owner.AppID != g.settings.AppID:
 		return fmt.Errorf("receive events: %w: use that app's credentials, or another database", eventlog.ErrForeignApp)
 	case owner.TenantKey != "" && g.settings.TenantKey != "" && owner.TenantKey != g.settings.TenantKey:
-		return errSettings
+		return ErrSettings
 	default:
 		return nil
 	}

@@ -26,6 +26,7 @@ const drainTimeout = 10 * time.Second
 // Addresses are where a service answers.
 type Addresses struct {
 	HTTP, GRPC, Metrics string
+	Webhook             string // empty where there is none
 }
 
 // Service is the mirror's service: the projector, the queries over gRPC and
@@ -39,6 +40,7 @@ type Service struct {
 	open    listeners
 	log     *eventlog.Log
 	query   *query.Service
+	receive *receiver
 
 	project  *projector.Projector
 	grpc     *grpc.Server
@@ -61,6 +63,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	}
 	s.Addresses = Addresses{HTTP: s.open.address("http_listen"), GRPC: s.open.address("grpc_listen"), Metrics: s.open.address("metrics_listen")}
 	if s.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, Registerer: s.metrics}); err != nil {
+		return nil, err
+	}
+	if s.receive, err = openReceiver(ctx, cfg, s); err != nil {
 		return nil, err
 	}
 	s.project = projector.New(db.Pool, s.log, projector.Options{Logger: logger, Registerer: s.metrics})
@@ -103,14 +108,16 @@ func (s *Service) Status(ctx context.Context) (*orgmirrorv1.GetSyncStatusRespons
 	return s.query.GetSyncStatus(ctx, &orgmirrorv1.GetSyncStatusRequest{})
 }
 
-// Run serves until the context ends or a part of the service fails. Then the
-// projector finishes the page that it is at, calls under way are answered, and
-// what operators look at goes last.
+// Run serves until the context ends or a part of the service fails. Then no more
+// events are taken, the projector finishes the page that it is at, calls under
+// way are answered, and what operators look at goes last.
 func (s *Service) Run(ctx context.Context) error {
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "serving",
-		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics))
+		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics),
+		slog.String("events", string(s.receive.way)), slog.String("webhook", s.Addresses.Webhook))
 	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
 	return chain(ctx,
+		s.receive.run,
 		s.projecting,
 		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
 		s.answering,
