@@ -3,8 +3,6 @@ package callback_test
 import (
 	"bytes"
 	"crypto/aes"
-	"crypto/cipher"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -18,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orgmirror/orgmirror/internal/feishu/callback"
+	"github.com/orgmirror/orgmirror/internal/feishu/callback/callbacktest"
 )
 
 // The vectors that Feishu, and those who ran its SDK, have published.
@@ -77,20 +76,6 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// seal encrypts as Feishu does.
-func seal(t interface{ Fatal(...any) }, key, iv string, plain []byte) string {
-	sum := sha256.Sum256([]byte(key))
-	block, err := aes.NewCipher(sum[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := aes.BlockSize - len(plain)%aes.BlockSize
-	plain = append(bytes.Clone(plain), bytes.Repeat([]byte{byte(n)}, n)...)
-	sealed := make([]byte, len(plain))
-	cipher.NewCBCEncrypter(block, []byte(iv)).CryptBlocks(sealed, plain)
-	return base64.StdEncoding.EncodeToString(append([]byte(iv), sealed...))
-}
-
 // Whatever is encrypted comes back, and the official SDK, which trims to the
 // outermost braces, agrees. The signature is the SDK's.
 func TestCryptAgreesWithTheSDK(t *testing.T) {
@@ -100,7 +85,7 @@ func TestCryptAgreesWithTheSDK(t *testing.T) {
 		iv := string(rapid.SliceOfN(rapid.Byte(), aes.BlockSize, aes.BlockSize).Draw(t, "iv"))
 		plain := []byte("{" + string(rapid.SliceOf(rapid.Byte()).Draw(t, "inside")) + "}")
 		s := callback.Secrets{EncryptKey: key}
-		text := seal(t, key, iv, plain)
+		text := callbacktest.Seal(key, iv, plain)
 
 		sealed, err := callback.ParseCipher(text)
 		if err != nil {
@@ -135,7 +120,7 @@ func TestUndecryptable(t *testing.T) {
 	}
 	for _, last := range []byte{0, 17, 255} { // no padding ends so
 		s := callback.Secrets{EncryptKey: "k"}
-		text := seal(t, "k", "0123456789abcdef", append(bytes.Repeat([]byte{'x'}, 15), last))
+		text := callbacktest.Seal("k", "0123456789abcdef", append(bytes.Repeat([]byte{'x'}, 15), last))
 		sealed, err := callback.ParseCipher(text)
 		if err != nil {
 			t.Fatal(err)
@@ -144,7 +129,7 @@ func TestUndecryptable(t *testing.T) {
 			t.Errorf("padding %d: %q", last, plain)
 		}
 	}
-	sealed, err := callback.ParseCipher(seal(t, "k", "0123456789abcdef", append(bytes.Repeat([]byte{'x'}, 13), 9, 3, 3)))
+	sealed, err := callback.ParseCipher(callbacktest.Seal("k", "0123456789abcdef", append(bytes.Repeat([]byte{'x'}, 13), 9, 3, 3)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +322,7 @@ func FuzzDecrypt(f *testing.F) {
 	f.Add(vectorHello, vectorKey)
 	f.Add(vectorChallenge, vectorKey)
 	for _, text := range messages(f) {
-		f.Add(seal(f, vectorKey, "0123456789abcdef", text), vectorKey)
+		f.Add(callbacktest.Seal(vectorKey, "0123456789abcdef", text), vectorKey)
 	}
 	f.Fuzz(func(t *testing.T, text, key string) {
 		s := callback.Secrets{EncryptKey: key}
