@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -154,7 +155,19 @@ func (c *Client) askEndpoint(ctx context.Context) (endpointAnswer, error) {
 
 // dial opens the WebSocket.
 func (c *Client) dial(ctx context.Context, e endpoint) (*websocket.Conn, error) {
-	dialer := websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: handshakeTimeout}
+	stop := func() bool { return true }
+	defer func() { stop() }()
+	dialer := websocket.Dialer{
+		Proxy: http.ProxyFromEnvironment, HandshakeTimeout: handshakeTimeout,
+		NetDialContext: func(dialing context.Context, network, address string) (net.Conn, error) {
+			var d net.Dialer
+			conn, err := d.DialContext(dialing, network, address)
+			if err == nil { // the dialer heeds the end of a context only until here
+				stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
+			}
+			return conn, err
+		},
+	}
 	conn, resp, err := dialer.DialContext(ctx, e.url.String(), nil)
 	if resp != nil && resp.Body != nil {
 		_ = resp.Body.Close() // nothing in it is needed
