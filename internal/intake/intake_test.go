@@ -55,7 +55,7 @@ func TestEveryKindOfEventIsStored(t *testing.T) {
 		"employee_type_deactivated": employeeType("deactivated_v3"),
 		"employee_type_updated":     employeeType("updated_v3"),
 		"employee_type_deleted":     employeeType("deleted_v3"),
-		"custom_attr_updated":       {"contact.custom_attr_event.updated_v3", "custom_attribute", "", tenantKey, appID, at},
+		"custom_attr_updated":       {"contact.custom_attr_event.updated_v3", "custom_attr_setting", "custom_attrs", tenantKey, appID, at},
 		"scope_updated":             {"contact.scope.updated_v3", "scope", "", tenantKey, appID, at},
 		"unknown_type":              {"contact.user_group.created_v3", "", "", tenantKey, appID, at},
 		"no_id":                     updated,

@@ -11,25 +11,28 @@ const maxEntityID = 200
 // subject says where an event names the entity that it is about.
 type subject struct {
 	kind  directory.Kind
-	paths [][]string // below the event's body, the first that is there counts
+	id    string     // where it is always the same
+	paths [][]string // else: below the event's body, the first that is there counts
 }
 
-// Kinds that have no entities with a key of their own in an event: the switch of
-// the custom attributes, and the app's scope.
+// Kinds beside users and departments. A company has one setting for its custom
+// attributes, and an app one scope.
 const (
-	kindEmployeeType    directory.Kind = "employee_type"
-	kindCustomAttribute directory.Kind = "custom_attribute"
-	kindScope           directory.Kind = "scope"
+	kindEmployeeType      directory.Kind = "employee_type"
+	kindCustomAttrSetting directory.Kind = "custom_attr_setting"
+	kindScope             directory.Kind = "scope"
+
+	customAttrSettingID = "custom_attrs"
 )
 
 // subjects are the types that the mirror knows: the 13 of contact v3, and those
 // of the generation before, which an old app can get unasked.
 func subjects() map[string]subject {
-	user := subject{directory.KindUser, [][]string{{"object", "open_id"}, {"old_object", "open_id"}}}
-	department := subject{directory.KindDepartment, [][]string{{"object", "open_department_id"}, {"old_object", "open_department_id"}}}
-	employeeType := subject{kindEmployeeType, [][]string{{"new_enum", "enum_id"}, {"old_enum", "enum_id"}}}
-	oldUser := subject{directory.KindUser, [][]string{{"open_id"}}}
-	oldDepartment := subject{directory.KindDepartment, [][]string{{"open_department_id"}}}
+	user := subject{kind: directory.KindUser, paths: [][]string{{"object", "open_id"}, {"old_object", "open_id"}}}
+	department := subject{kind: directory.KindDepartment, paths: [][]string{{"object", "open_department_id"}, {"old_object", "open_department_id"}}}
+	employeeType := subject{kind: kindEmployeeType, paths: [][]string{{"new_enum", "enum_id"}, {"old_enum", "enum_id"}}}
+	oldUser := subject{kind: directory.KindUser, paths: [][]string{{"open_id"}}}
+	oldDepartment := subject{kind: directory.KindDepartment, paths: [][]string{{"open_department_id"}}}
 	return map[string]subject{
 		directory.EventUserCreated:                  user,
 		directory.EventUserUpdated:                  user,
@@ -42,7 +45,7 @@ func subjects() map[string]subject {
 		"contact.employee_type_enum.deactivated_v3": employeeType,
 		"contact.employee_type_enum.updated_v3":     employeeType,
 		"contact.employee_type_enum.deleted_v3":     employeeType,
-		"contact.custom_attr_event.updated_v3":      {kind: kindCustomAttribute},
+		"contact.custom_attr_event.updated_v3":      {kind: kindCustomAttrSetting, id: customAttrSettingID},
 		"contact.scope.updated_v3":                  {kind: kindScope},
 		"user_add":                                  oldUser,
 		"user_update":                               oldUser,
@@ -64,7 +67,7 @@ func (in *Intake) record(e callback.Event, source directory.Source) directory.Re
 		Source: source, Payload: e.Payload,
 	}
 	s := in.subjects[e.Type]
-	r.EntityKind = s.kind
+	r.EntityKind, r.EntityID = s.kind, s.id
 	for _, path := range s.paths {
 		if id := e.Find(path...); id != "" && len(id) <= maxEntityID {
 			r.EntityID = id
