@@ -100,7 +100,7 @@ func TestWebhookAnswers(t *testing.T) {
 		{"another path", sealed, func(r *http.Request) { r.URL.Path = "/webhook" }, 404, "path"},
 		{"a longer path", sealed, func(r *http.Request) { r.URL.Path = "/webhook/event/" }, 404, "path"},
 	}
-	for _, c := range cases { //nolint:paralleltest // a repetition comes after what it repeats
+	for _, c := range cases { // one after the other: a repetition comes after what it repeats
 		before := k.count(t, requestsTotal, "reason", c.reason)
 		status, body := k.raw(t, c.body, c.change)
 		if got := k.count(t, requestsTotal, "code", strconv.Itoa(status), "reason", c.reason); status != c.status || got != before+1 {

@@ -140,9 +140,16 @@ func TestWebsocketStoresBeforeItAcknowledges(t *testing.T) {
 	w, stop := k.receive(t, url)
 	conn := l.next(t)
 	for _, c := range []struct{ name, code string }{
-		{"user_created", "200"}, {"user_created", "200"}, {"token_empty", "200"}, {"unknown_type", "200"},
-		{"scope_updated", "200"}, {"legacy_user_add", "200"}, {"app_ticket", "200"},
-		{"no_event", "500"}, {"encrypted", "500"}, {"challenge", "500"},
+		{"user_created", "200"},
+		{"user_created", "200"},
+		{"token_empty", "200"},
+		{"unknown_type", "200"},
+		{"scope_updated", "200"},
+		{"legacy_user_add", "200"},
+		{"app_ticket", "200"},
+		{"no_event", "500"},
+		{"encrypted", "500"},
+		{"challenge", "500"},
 	} {
 		if code := push(t, conn, "m-"+c.name, sample(t, c.name)); code != c.code {
 			t.Errorf("%s: ack %s, want %s", c.name, code, c.code)

@@ -31,5 +31,5 @@
 // times and be lost, where we want to keep them. Chunks of one message that
 // arrive together can destroy each other there, and a handler's panic leaves its
 // event without an answer. Besides, its package imports every service of the
-// platform, which takes a minute and a half to compile.
+// platform, which takes over a minute to compile.
 package longconn

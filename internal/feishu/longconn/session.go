@@ -73,11 +73,8 @@ func (s *session) read(ctx context.Context) error {
 	s.extend(ctx)
 	for {
 		kind, message, err := s.conn.ReadMessage()
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			return s.explain(err)
+		if err != nil {
+			return s.explain(err) // where the context has ended nobody asks
 		}
 		s.heard(ctx)
 		if kind != websocket.BinaryMessage {
