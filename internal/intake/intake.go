@@ -120,7 +120,7 @@ func (in *Intake) take(ctx context.Context, m callback.Message, source directory
 	if !e.CreatedAt.IsZero() && received.Sub(e.CreatedAt) > lateAfter {
 		in.metrics.late.WithLabelValues(string(source)).Inc()
 	}
-	if o == stored && in.typeLabel(e) == "unknown" {
+	if o == stored && in.typeLabel(e) == "unknown" && in.sieve.lets("unknown_type", received) {
 		in.logger.LogAttrs(ctx, slog.LevelWarn, "event of an unknown type stored", slog.Int64("position", int64(answers[0].Position)))
 	}
 	return o, nil

@@ -9,9 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/feishu/callback"
 	"github.com/orgmirror/orgmirror/internal/feishu/callback/callbacktest"
@@ -170,6 +173,66 @@ func TestWebhookOfTwoServices(t *testing.T) {
 	if _, metrics := get(t, two.operations+"/metrics"); !strings.Contains(metrics, `orgmirror_intake_duplicate_total{source="webhook"} 5`) {
 		t.Error("the second service knows no duplicates")
 	}
+}
+
+// Whatever was acknowledged is in the log, wherever the service was killed.
+func TestAcknowledgedEventsSurviveAKill(t *testing.T) {
+	t.Parallel()
+	server, settings := upstream(t, 5, 2)
+	database := pgtest.URL(t)
+	env := environment(append(append(settings, webhook(secrets.VerificationToken, secrets.EncryptKey)...), "MIRROR_DATABASE_URL="+database)...)
+	now := time.Now()
+	const kills, senders, before = 3, 8, 60
+	var acknowledged []string
+	for kill := range kills {
+		s := serveWith(t, env)
+		address := s.logged(t, "serving")["webhook"].(string)
+		enough := make(chan string, senders*10_000)
+		var sending sync.WaitGroup
+		for sender := range senders {
+			sending.Go(func() {
+				for i := 0; ; i++ {
+					id := fmt.Sprintf("k%d-%d-%d", kill, sender, i)
+					status, _ := deliver(t, address, renamed(server, id, "ou_"+id, "x", now))
+					if status == 0 { // it is dead
+						return
+					}
+					if status == http.StatusOK {
+						enough <- id
+					}
+				}
+			})
+		}
+		for range before { // it is in the middle of its work
+			select {
+			case id := <-enough:
+				acknowledged = append(acknowledged, id)
+			case <-time.After(patience):
+				t.Fatal("nothing is acknowledged")
+			}
+		}
+		s.signal(t, syscall.SIGKILL)
+		s.code(t)
+		sending.Wait()
+		close(enough)
+		for id := range enough {
+			acknowledged = append(acknowledged, id)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	var found, all int
+	err = conn.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE event_id = ANY ($1)), count(*) FROM mirror.event_log`, acknowledged).Scan(&found, &all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found != len(acknowledged) {
+		t.Errorf("%d of %d acknowledged events are in the log", found, len(acknowledged))
+	}
+	t.Logf("%d events acknowledged, %d in the log, %d kills", len(acknowledged), all, kills)
 }
 
 // Without secrets nothing listens, and a warning says what is missed.
