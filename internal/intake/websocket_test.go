@@ -113,10 +113,14 @@ func (l *line) next(t *testing.T) *websocket.Conn {
 // receive runs a long connection until the function returned is called.
 func (k kit) receive(t *testing.T, url string) (w *intake.Websocket, stop func()) {
 	t.Helper()
+	return k.receiveAs(t, intake.WebsocketConfig{BaseURL: url, AppID: appID, AppSecret: "s3cret"})
+}
+
+func (k kit) receiveAs(t *testing.T, cfg intake.WebsocketConfig) (w *intake.Websocket, stop func()) {
+	t.Helper()
 	quick := longconn.Pauses{First: time.Millisecond, Most: 10 * time.Millisecond}
-	w, err := k.in.Websocket(intake.WebsocketConfig{
-		BaseURL: url, AppID: appID, AppSecret: "s3cret", Registerer: k.metrics, Retry: quick, Refused: quick,
-	})
+	cfg.Registerer, cfg.Retry, cfg.Refused = k.metrics, quick, quick
+	w, err := k.in.Websocket(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,8 +88,8 @@ func (f frame) marshal() []byte {
 	}
 	varint(1, f.seqID)
 	varint(2, f.logID)
-	varint(3, uint64(f.service)) //nolint:gosec // how protobuf writes a negative int32
-	varint(4, uint64(f.method))  //nolint:gosec // the same
+	varint(3, uint64(f.service)) // how protobuf writes a negative int32
+	varint(4, uint64(f.method))  // the same
 	for _, h := range f.headers {
 		var pair []byte
 		pair = protowire.AppendTag(pair, 1, protowire.BytesType)
@@ -118,9 +118,9 @@ func unmarshal(b []byte) (frame, error) {
 		case 2:
 			f.logID = v
 		case 3:
-			f.service = int32(v) //nolint:gosec // how protobuf reads an int32
+			f.service = int32(v) // how protobuf reads an int32
 		case 4:
-			f.method = int32(v) //nolint:gosec // the same
+			f.method = int32(v) // the same
 		case 5:
 			h, err := unmarshalHeader(text)
 			f.headers = append(f.headers, h)

@@ -64,12 +64,17 @@ func TestManyEventsAtOnce(t *testing.T) {
 	const events, parallel = 500, 4
 	var mu sync.Mutex
 	under, most := 0, 0
+	full := make(chan struct{}) // as many are under way as may be
+	opened := sync.OnceFunc(func() { close(full) })
 	f.run(func(context.Context, []byte) error {
 		mu.Lock()
 		under++
 		most = max(most, under)
+		if under == parallel {
+			opened()
+		}
 		mu.Unlock()
-		time.Sleep(100 * time.Microsecond) //nolint:forbidigo // a handler that takes a while
+		<-full
 		mu.Lock()
 		under--
 		mu.Unlock()
@@ -89,8 +94,10 @@ func TestManyEventsAtOnce(t *testing.T) {
 		}
 		seen[id] = true
 	}
-	if most > parallel {
-		t.Errorf("%d events handled at once, want at most %d", most, parallel)
+	mu.Lock()
+	defer mu.Unlock()
+	if most != parallel {
+		t.Errorf("%d events handled at once, want %d", most, parallel)
 	}
 }
 
