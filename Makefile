@@ -33,21 +33,24 @@ build: ## bin/mirror and bin/backfill
 
 test: ## all tests, on a PostgreSQL that the tests start themselves
 	$(GO) test $(TESTFLAGS) ./...
+	$(GO) -C tools/deploycheck test -count=1 ./... # the cache does not see that files of another module changed
 
 lint: ## golangci-lint (formatting included) and buf lint
 	$(GOLANGCI) run ./...
 	$(BUF) lint
 
-generate: ## Go and OpenAPI from the .proto files, and the tables of the README
+generate: ## Go and OpenAPI from the .proto files, and the tables of the READMEs
 	$(BUF) format -w
 	$(BUF) generate
 	$(GO) test ./cmd/internal/readme -update
+	$(GO) test ./cmd/internal/app -run '^TestMetrics$$' -update
 
 verify: generate ## what is generated is what is committed, the API breaks nobody, the modules are tidy, migrations go up and down
-	@changed="$$(git status --porcelain -- proto README.md)"; if [ -n "$$changed" ]; then \
-		echo 'generated files differ from what is committed: run make generate, and commit'; echo "$$changed"; git --no-pager diff -- proto README.md; exit 1; fi
+	@changed="$$(git status --porcelain -- proto README.md deploy/README.md)"; if [ -n "$$changed" ]; then \
+		echo 'generated files differ from what is committed: run make generate, and commit'; echo "$$changed"; git --no-pager diff -- proto README.md deploy/README.md; exit 1; fi
 	$(BUF) breaking --against proto/baseline.binpb
 	$(GO) mod tidy -diff
+	$(GO) -C tools/deploycheck mod tidy -diff
 	$(GO) test -count=1 -run Migrat ./internal/postgres/...
 
 bench: ## benchmarks

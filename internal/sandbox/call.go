@@ -19,6 +19,7 @@ type call struct {
 	params   map[string]string // of the path, unescaped
 	query    url.Values
 	body     []byte
+	caller   caller
 	view     view
 
 	// buf gathers the value of "data", or the whole body where flat is set.
@@ -68,16 +69,39 @@ func (c *call) run() error {
 	if e.open {
 		return e.handle(c)
 	}
-	if err := s.tokens.check(c.request.Header.Get("Authorization"), c.now); err != nil {
+	granted, err := s.tokens.check(c.request.Header.Get("Authorization"), e.userToken, !e.userTokenOnly, c.now)
+	if err != nil {
 		return err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.revoked[e.name] {
-		return scopeMissing(s.cfg.AppID, e.scopes)
+	if !e.write {
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		return c.serve(granted)
+	}
+	return s.mutate(s.apps[granted.app], func() error { return c.serve(granted) })
+}
+
+// serve does what asks for the lock, shared for a read and alone for a write.
+func (c *call) serve(g grant) error {
+	e, s := c.endpoint, c.server
+	if err := c.identify(g); err != nil {
+		return err
+	}
+	app := c.caller.app
+	if e.selfBuiltOnly && app.store {
+		return refuse(codeTokenInvalid)
+	}
+	if s.revoked[e.name] || !app.may(e.scopes) {
+		return scopeMissing(app.id, e.scopes)
+	}
+	if c.caller.person != nil && !g.may(e.scopes) {
+		return refuse(codeUserScopeMissing)
+	}
+	if err := app.quota.take(c.now); err != nil {
+		return err
 	}
 	if s.rateLimits {
-		if limited := e.limiter.take(c.now); limited != nil {
+		if limited := app.limiters[e.index].take(c.now); limited != nil {
 			return limited
 		}
 	}
@@ -94,10 +118,11 @@ func (c *call) open() error {
 		return err
 	}
 	s := c.server
-	c.view = view{org: s.org, kinds: k, hidden: s.hidden, overrides: s.overrides}
-	if k.user == userID && s.hidden[KindUser]["user_id"] {
+	app := c.caller.app
+	c.view = view{org: s.org, app: app, person: c.caller.person, kinds: k, hidden: app.hidden, overrides: s.overrides}
+	if k.user == userID && app.hidden[KindUser]["user_id"] {
 		// Whoever may not see user_id may not name people by it either.
-		return scopeMissing(s.cfg.AppID, []string{"contact:user.employee_id:readonly"})
+		return scopeMissing(app.id, []string{scopeEmployeeID})
 	}
 	return nil
 }

@@ -27,6 +27,8 @@ func (o *organisation) addDepartment(d Department) (*node, error) {
 		return nil, err
 	}
 	o.attach(n)
+	after := n.clone()
+	o.recordDepartment(created, nil, &after, false)
 	return n, nil
 }
 
@@ -44,12 +46,15 @@ func (o *organisation) changeDepartment(n *node, next Department) error {
 	}
 	moved := next.ParentDepartmentID != n.ParentDepartmentID
 	next.MemberCount, next.PrimaryMemberCount = n.MemberCount, n.PrimaryMemberCount
+	before := n.clone()
 	o.detach(n)
 	n.Department = next
 	o.attach(n)
 	if moved {
 		o.recount()
 	}
+	after := n.clone()
+	o.recordDepartment(changed, &before, &after, false)
 	return nil
 }
 
@@ -63,7 +68,9 @@ func (o *organisation) removeDepartment(n *node) error {
 	case len(n.children) > 0:
 		return refuse(codeHasChildren)
 	}
+	before := n.clone()
 	o.detach(n)
+	o.recordDepartment(deleted, &before, nil, false)
 	return nil
 }
 

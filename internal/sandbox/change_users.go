@@ -26,6 +26,8 @@ func (o *organisation) addUser(u User) (*User, error) {
 		return nil, err
 	}
 	o.link(&u)
+	after := u.clone()
+	o.recordUser(created, nil, &after, false)
 	return &u, nil
 }
 
@@ -37,11 +39,19 @@ func (o *organisation) changeUser(u *User, next User) error {
 	if err := o.settle(&next, u); err != nil {
 		return err
 	}
+	before, what := u.clone(), changed
 	o.unlink(u)
-	resigned := next.Status.IsResigned && !u.Status.IsResigned
 	*u = next
 	o.link(u)
-	if resigned {
+	switch {
+	case u.Status.IsResigned && !before.Status.IsResigned:
+		what = deleted
+	case before.Status.IsResigned && !u.Status.IsResigned:
+		what = returned
+	}
+	after := u.clone()
+	o.recordUser(what, &before, &after, false)
+	if what == deleted {
 		o.forget(u)
 	}
 	return nil
@@ -149,7 +159,9 @@ func sameSet(a, b []string) bool {
 
 // eraseUser removes a person as if they had never been here.
 func (o *organisation) eraseUser(u *User) {
+	before := u.clone()
 	o.unlink(u)
+	o.recordUser(deleted, &before, nil, false)
 	o.forget(u)
 	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }
 	for _, other := range o.users {
@@ -165,23 +177,35 @@ func (o *organisation) forget(gone *User) {
 	id := gone.OpenID
 	is := func(other string) bool { return other == id }
 	for _, u := range o.users {
+		if u.LeaderUserID != id && !slices.ContainsFunc(u.DottedLine, is) {
+			continue
+		}
+		before := u.clone()
 		if u.LeaderUserID == id {
 			u.LeaderUserID = ""
 		}
-		if slices.ContainsFunc(u.DottedLine, is) {
-			u.DottedLine = slices.DeleteFunc(slices.Clone(u.DottedLine), is)
-		}
+		u.DottedLine = slices.DeleteFunc(slices.Clone(u.DottedLine), is)
+		after := u.clone()
+		o.recordUser(changed, &before, &after, true)
 	}
+	leads := func(l Leader) bool { return l.LeaderID == id }
 	for _, n := range o.departments {
+		if !slices.ContainsFunc(n.Leaders, leads) && !slices.ContainsFunc(n.HRBPs, is) {
+			continue
+		}
+		before := n.clone()
 		if n.LeaderUserID == id {
 			n.LeaderUserID = ""
 		}
-		leads := func(l Leader) bool { return l.LeaderID == id }
-		if slices.ContainsFunc(n.Leaders, leads) {
-			n.Leaders = slices.DeleteFunc(slices.Clone(n.Leaders), leads)
-		}
-		if slices.ContainsFunc(n.HRBPs, is) {
-			n.HRBPs = slices.DeleteFunc(slices.Clone(n.HRBPs), is)
+		n.Leaders = slices.DeleteFunc(slices.Clone(n.Leaders), leads)
+		n.HRBPs = slices.DeleteFunc(slices.Clone(n.HRBPs), is)
+		after := n.clone()
+		o.recordDepartment(changed, &before, &after, true)
+	}
+	for _, g := range o.groups {
+		if slices.ContainsFunc(g.Users, is) {
+			g.Users = slices.DeleteFunc(slices.Clone(g.Users), is)
+			o.groupChanges++
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -28,116 +29,112 @@ type fieldViolation struct {
 	Description string `json:"description"`
 }
 
-// The codes that the sandbox answers with. Status and text follow the error
-// tables of Feishu's contact v3 pages and of its general error page.
+// Codes that do not come from the contact API itself. Status and text follow
+// Feishu's general error page.
 const (
-	codeInternal          = 2200
-	codeBadRequest        = 9499
-	codeTokenParam        = 10003
-	codeAppUnknown        = 10014
-	codeAppSecret         = 10015
-	codeParam             = 40001
-	codeRootDepartment    = 40002
-	codeDepartmentUnknown = 40015
-	codePageSize          = 40011
-	codePageToken         = 40012
-	codeMobileTaken       = 41001
-	codeEmailTaken        = 41002
-	codeUserName          = 41006
-	codeUserIDTaken       = 41011
-	codeUserIDInvalid     = 41012
-	codeDepartmentNeeded  = 41017
-	codeOrderDepartment   = 41025
-	codeOwnLeader         = 41030
-	codeUserExists        = 41053
-	codePrimaryNotFirst   = 41410
-	codeResigned          = 42006
-	codeDepartmentExists  = 43000
-	codeCustomIDTaken     = 43007
-	codeTooBig            = 43010
-	codeHasMembers        = 43011
-	codeHasChildren       = 43012
-	codeLeaderTwice       = 43016
-	codeTooDeep           = 43019
-	codeHRBP              = 43028
-	codeLeaderInvalid     = 44022
-	codeNoDepartmentID    = 44102
-	codeRateLimit         = 99991400
-	codeTokenMissing      = 99991661
-	codeTokenInvalid      = 99991663
-	codeUserTokenInvalid  = 99991668
-	codeTokenFormat       = 99991671
-	codeScopeMissing      = 99991672
-	codeOpenIDUnknown     = 99992351
-	codeOpenDeptUnknown   = 99992357
-	codeUserIDUnknown     = 99992360
-	codeUnionIDUnknown    = 99992363
-	codeCustomIDUnknown   = 99992380
-	codeValidation        = 99992402
+	codeInternal         = 2200
+	codeBadRequest       = 9499
+	codeTokenParam       = 10003
+	codeTicketInvalid    = 10012
+	codeTenantTokenFails = 10013
+	codeAppUnknown       = 10014
+	codeAppSecret        = 10015
+	codeResendFails      = 10016
+	codeRateLimit        = 99991400
+	codeQuota            = 99991403
+	codeTokenMissing     = 99991661
+	codeTokenInvalid     = 99991663
+	codeUserTokenInvalid = 99991668
+	codeTokenFormat      = 99991671
+	codeScopeMissing     = 99991672
+	codeUnauthorizedApp  = 99991673
+	codeUserScopeMissing = 99991679
+	codeOpenIDUnknown    = 99992351
+	codeOpenDeptUnknown  = 99992357
+	codeUserIDUnknown    = 99992360
+	codeCrossApp         = 99992361
+	codeUnionIDUnknown   = 99992363
+	codeCustomIDUnknown  = 99992380
+	codeValidation       = 99992402
 )
 
-// texts holds the text of each code that has one only.
-var texts = map[int]string{
-	codeInternal:          "Internal Error",
-	codeBadRequest:        "Bad Request",
-	codeTokenParam:        "invalid param",
-	codeAppUnknown:        "app id not exists",
-	codeAppSecret:         "wrong app secret",
-	codeParam:             "param error",
-	codeRootDepartment:    "process root dept error",
-	codeDepartmentUnknown: "department not exist",
-	codePageSize:          "page size is invalid",
-	codePageToken:         "page token is invalid error",
-	codeMobileTaken:       "mobile has already exist error",
-	codeEmailTaken:        "email has already exist error",
-	codeUserName:          "no user name error",
-	codeUserIDTaken:       "userID already exists error",
-	codeUserIDInvalid:     "user id invalid error",
-	codeDepartmentNeeded:  "department is required error",
-	codeOrderDepartment:   "order department invalid error",
-	codeOwnLeader:         "set leader to oneself error",
-	codeUserExists:        "user has already exist error",
-	codePrimaryNotFirst:   "user primary dept must be the first department in the order",
-	codeResigned:          "user has resigned error",
-	codeDepartmentExists:  "dept has already exist error",
-	codeCustomIDTaken:     "duplicated department custom id error",
-	codeTooBig:            "big dept forbid recursion error",
-	codeHasMembers:        "delete has member dept error",
-	codeHasChildren:       "delete has sub dept department error",
-	codeLeaderTwice:       "leaders is repeat",
-	codeTooDeep:           "exceed dept max level",
-	codeHRBP:              "invalid department hrbps",
-	codeLeaderInvalid:     "leaderID is Invalid",
-	codeNoDepartmentID:    "miss department_id error",
-	codeRateLimit:         "request trigger frequency limit",
-	codeTokenMissing:      "Missing access token for authorization. Please make a request with token attached.",
-	codeTokenInvalid:      "Invalid access token for authorization. Please make a request with token attached.",
-	codeUserTokenInvalid:  "Invalid access token for authorization. Please make a request with token attached.",
-	codeTokenFormat:       "Invalid token: must start with t-/u-",
-	codeValidation:        "field validation failed",
+// Codes of the contact API that several files answer with; the others stand
+// beside their methods. contactCodes has the texts.
+const (
+	codeParam            = 40001
+	codeRootDepartment   = 40002
+	codeNoDepartment     = 40004 // outside of the app's range
+	codePageSize         = 40011
+	codePageToken        = 40012
+	codeNoParent         = 40014 // outside of the app's range
+	codeMobileTaken      = 41001
+	codeEmailTaken       = 41002
+	codeUserName         = 41006
+	codeUserIDTaken      = 41011
+	codeUserIDInvalid    = 41012
+	codeDepartmentNeeded = 41017
+	codeOrderDepartment  = 41025
+	codeOwnLeader        = 41030
+	codeNoUser           = 41050 // outside of the app's range
+	codeUserExists       = 41053
+	codePrimaryNotFirst  = 41410
+	codeResigned         = 42006
+	codeDepartmentExists = 43000
+	codeCustomIDTaken    = 43007
+	codeTooBig           = 43010
+	codeHasMembers       = 43011
+	codeHasChildren      = 43012
+	codeLeaderTwice      = 43016
+	codeTooDeep          = 43019
+	codeHRBP             = 43028
+	codeLeaderInvalid    = 44022
+	codeNoDepartmentID   = 44102
+)
+
+// gatewayCodes are the codes that do not come from the contact API itself: the
+// gateway before it, and the token endpoints, which answer 200 whatever they say.
+var gatewayCodes = map[int]answerText{
+	codeInternal:         {http.StatusInternalServerError, "Internal Error"},
+	codeBadRequest:       {http.StatusBadRequest, "Bad Request"},
+	codeTokenParam:       {http.StatusOK, "invalid param"},
+	codeTicketInvalid:    {http.StatusOK, "get app access token fail"},
+	codeTenantTokenFails: {http.StatusOK, "get tenant access token fail"},
+	codeAppUnknown:       {http.StatusOK, "app id not exists"},
+	codeAppSecret:        {http.StatusOK, "wrong app secret"},
+	codeResendFails:      {http.StatusOK, "app resend fail"},
+	codeRateLimit:        {http.StatusTooManyRequests, "request trigger frequency limit"},
+	codeQuota:            {http.StatusBadRequest, "This month's API call quota has been exceeded"},
+	codeTokenMissing:     {http.StatusBadRequest, "Missing access token for authorization. Please make a request with token attached."},
+	codeTokenInvalid:     {http.StatusBadRequest, "Invalid access token for authorization. Please make a request with token attached."},
+	codeUserTokenInvalid: {http.StatusBadRequest, "Invalid access token for authorization. Please make a request with token attached."},
+	codeTokenFormat:      {http.StatusBadRequest, "Invalid token: must start with t-/u-"},
+	codeUnauthorizedApp:  {http.StatusBadRequest, "unauthorized app"},
+	codeUserScopeMissing: {http.StatusBadRequest, "Unauthorized. You do not have permission to perform the requested operation on the resource. Please request user re-authorization and try again."},
+	codeCrossApp:         {http.StatusBadRequest, "open_id cross app"},
+	codeValidation:       {http.StatusBadRequest, "field validation failed"},
 }
 
-// statuses holds the HTTP status of the codes that do not go with 400.
-var statuses = map[int]int{
-	codeInternal:         http.StatusInternalServerError,
-	codeTokenParam:       http.StatusOK, // the token endpoints answer 200 whatever they say
-	codeAppUnknown:       http.StatusOK,
-	codeAppSecret:        http.StatusOK,
-	codeUserExists:       http.StatusConflict,
-	codeDepartmentExists: http.StatusUnauthorized,
-	codeRateLimit:        http.StatusTooManyRequests,
-}
-
+// refuse makes the answer for a code, worded as Feishu words it first of all.
 func refuse(code int) *Error {
-	return refuseWith(code, texts[code])
+	t, ok := gatewayCodes[code]
+	if !ok {
+		t = contactCodes[code]
+	}
+	return &Error{Status: cmp.Or(t.status, http.StatusBadRequest), Code: code, Msg: t.msg}
 }
 
-func refuseWith(code int, msg string) *Error {
-	status, ok := statuses[code]
-	if !ok {
-		status = http.StatusBadRequest
-	}
-	return &Error{Status: status, Code: code, Msg: msg}
+func refuseWith(code int, msg string) *Error { return refuse(code).saying(msg) }
+
+// saying is the same refusal in other words, as some methods have them.
+func (e *Error) saying(msg string) *Error {
+	e.Msg = msg
+	return e
+}
+
+// at is the same refusal with another HTTP status, as some methods have it.
+func (e *Error) at(status int) *Error {
+	e.Status = status
+	return e
 }
 
 // invalidField is what the gateway says of a parameter it cannot accept.

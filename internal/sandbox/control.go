@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Kind is what a control is about.
@@ -16,8 +17,13 @@ const (
 	KindUser       Kind = "user"
 	KindDepartment Kind = "department"
 	KindTenant     Kind = "tenant"
+
+	kindRange        Kind = "range"
+	kindEmployeeType Kind = "employee_type"
+	kindCustomAttr   Kind = "custom_attr"
 )
 
+// valid tells whether fields of the kind can be hidden and overridden.
 func (k Kind) valid() bool { return k == KindUser || k == KindDepartment || k == KindTenant }
 
 type (
@@ -49,6 +55,7 @@ func (s *Server) HideField(kind Kind, field string) error {
 		s.hidden[kind] = map[string]bool{}
 	}
 	s.hidden[kind][field] = true
+	s.hideFromApps()
 	return nil
 }
 
@@ -57,6 +64,13 @@ func (s *Server) ShowField(kind Kind, field string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.hidden[kind], field)
+	s.hideFromApps()
+}
+
+func (s *Server) hideFromApps() {
+	for _, a := range s.apps {
+		a.hideFields(s.hidden)
+	}
 }
 
 // HiddenFields lists what HideField has hidden.
@@ -138,6 +152,10 @@ func (s *Server) SetBigDepartment(descendants int) {
 	defer s.mu.Unlock()
 	s.bigDepartment = descendants
 }
+
+// SetClockSkew makes the service's clock wrong by some time: in its Date header,
+// and in the times that it puts into tokens and events.
+func (s *Server) SetClockSkew(skew time.Duration) { s.skew.Store(int64(skew)) }
 
 // ExpireTokens ends all access tokens. The next token request makes a new one.
 func (s *Server) ExpireTokens() { s.tokens.expireAll() }

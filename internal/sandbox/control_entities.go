@@ -2,42 +2,6 @@ package sandbox
 
 import "slices"
 
-// Truth is the whole company as it is, whatever is hidden or overridden in the
-// answers of the contact service.
-type Truth struct {
-	Tenant      Tenant                `json:"tenant"`
-	Root        Department            `json:"root"`
-	Departments map[string]Department `json:"departments"` // by open_department_id, without the root
-	Users       map[string]User       `json:"users"`       // people who are here, by open_id
-	Resigned    map[string]User       `json:"resigned"`    // people who left, as they last were
-}
-
-// Truth copies the whole company.
-func (s *Server) Truth() Truth {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	t := Truth{
-		Tenant:      s.org.tenant,
-		Root:        s.org.root.clone(),
-		Departments: make(map[string]Department, len(s.org.departments)),
-		Users:       make(map[string]User, len(s.org.users)),
-		Resigned:    map[string]User{},
-	}
-	for id, n := range s.org.departments {
-		if n != s.org.root {
-			t.Departments[id] = n.clone()
-		}
-	}
-	for id, u := range s.org.users {
-		if u.Status.IsResigned {
-			t.Resigned[id] = u.clone()
-		} else {
-			t.Users[id] = u.clone()
-		}
-	}
-	return t
-}
-
 // User finds a person, here or resigned, by open_id.
 func (s *Server) User(openID string) (User, error) {
 	s.mu.RLock()
@@ -65,13 +29,15 @@ func (s *Server) Department(openID string) (Department, error) {
 // activated account, no employee type a regular one. DepartmentIDs alone is
 // enough: the first one becomes the primary department.
 func (s *Server) AddUser(u User) (User, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	added, err := s.org.addUser(u.clone())
-	if err != nil {
-		return User{}, err
-	}
-	return added.clone(), nil
+	var out User
+	err := s.mutate(nil, func() error {
+		added, err := s.org.addUser(u.clone())
+		if err == nil {
+			out = added.clone()
+		}
+		return err
+	})
+	return out, err
 }
 
 // ChangeUser lets change work on a copy of a person and takes the result over,
@@ -82,17 +48,17 @@ func (s *Server) ChangeUser(openID string, change func(*User)) error {
 }
 
 func (s *Server) changeUser(openID string, change func(*User) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.org.users[openID]
-	if u == nil {
-		return errUnknown("user", openID)
-	}
-	next := u.clone()
-	if err := change(&next); err != nil {
-		return err
-	}
-	return s.org.changeUser(u, next)
+	return s.mutate(nil, func() error {
+		u := s.org.users[openID]
+		if u == nil {
+			return errUnknown("user", openID)
+		}
+		next := u.clone()
+		if err := change(&next); err != nil {
+			return err
+		}
+		return s.org.changeUser(u, next)
+	})
 }
 
 // MoveUser puts a person into these departments and no others; the first one
@@ -116,27 +82,29 @@ func (s *Server) ResignUser(openID string) error {
 
 // EraseUser removes a person without a trace: their ids are unknown then.
 func (s *Server) EraseUser(openID string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	u := s.org.users[openID]
-	if u == nil {
-		return errUnknown("user", openID)
-	}
-	s.org.eraseUser(u)
-	delete(s.overrides, entityKey{KindUser, openID})
-	return nil
+	return s.mutate(nil, func() error {
+		u := s.org.users[openID]
+		if u == nil {
+			return errUnknown("user", openID)
+		}
+		s.org.eraseUser(u)
+		delete(s.overrides, entityKey{KindUser, openID})
+		return nil
+	})
 }
 
 // AddDepartment makes a department and returns it as it came out. Only a name
 // is needed: ids are made, no parent means the root, no order the last place.
 func (s *Server) AddDepartment(d Department) (Department, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, err := s.org.addDepartment(d.clone())
-	if err != nil {
-		return Department{}, err
-	}
-	return n.clone(), nil
+	var out Department
+	err := s.mutate(nil, func() error {
+		n, err := s.org.addDepartment(d.clone())
+		if err == nil {
+			out = n.clone()
+		}
+		return err
+	})
+	return out, err
 }
 
 // ChangeDepartment lets change work on a copy of a department and takes the
@@ -147,17 +115,17 @@ func (s *Server) ChangeDepartment(openID string, change func(*Department)) error
 }
 
 func (s *Server) changeDepartment(openID string, change func(*Department) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.org.departments[openID]
-	if n == nil {
-		return errUnknown("department", openID)
-	}
-	next := n.clone()
-	if err := change(&next); err != nil {
-		return err
-	}
-	return s.org.changeDepartment(n, next)
+	return s.mutate(nil, func() error {
+		n := s.org.departments[openID]
+		if n == nil {
+			return errUnknown("department", openID)
+		}
+		next := n.clone()
+		if err := change(&next); err != nil {
+			return err
+		}
+		return s.org.changeDepartment(n, next)
+	})
 }
 
 // MoveDepartment puts a department, with everything below, under another
@@ -175,15 +143,15 @@ func (s *Server) SetDepartmentLeader(openID, leader string) error {
 // RemoveDepartment removes a department that has neither people (43011) nor
 // departments (43012) in it.
 func (s *Server) RemoveDepartment(openID string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.org.departments[openID]
-	if n == nil {
-		return errUnknown("department", openID)
-	}
-	if err := s.org.removeDepartment(n); err != nil {
-		return err
-	}
-	delete(s.overrides, entityKey{KindDepartment, openID})
-	return nil
+	return s.mutate(nil, func() error {
+		n := s.org.departments[openID]
+		if n == nil {
+			return errUnknown("department", openID)
+		}
+		if err := s.org.removeDepartment(n); err != nil {
+			return err
+		}
+		delete(s.overrides, entityKey{KindDepartment, openID})
+		return nil
+	})
 }

@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 )
+
+// route adds a control: what h returns is the answer.
+type route func(pattern string, h func(r *http.Request) (any, error))
 
 // controls routes the control API, which the package comment describes.
 func (s *Server) controls() http.Handler {
@@ -20,21 +24,19 @@ func (s *Server) controls() http.Handler {
 			answerControl(w, v, err)
 		})
 	}
-	on("GET /truth", func(*http.Request) (any, error) { return s.Truth(), nil })
+	s.entityControls(on)
+	s.faultControls(on)
+	s.appControls(on)
 	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })
+	on("PATCH /settings", s.patchSettings)
+	on("GET /options", func(*http.Request) (any, error) { return s.Options(), nil })
+	on("PATCH /options", s.patchOptions)
+	on("GET /", func(r *http.Request) (any, error) { return s.overview(r.URL.Path, patterns) })
+	return mux
+}
 
-	on("GET /users/{id}", func(r *http.Request) (any, error) { return s.User(r.PathValue("id")) })
-	on("POST /users", s.postUser)
-	on("PATCH /users/{id}", s.patchUser)
-	on("DELETE /users/{id}", s.deleteUser)
-	on("GET /departments/{id}", func(r *http.Request) (any, error) { return s.Department(r.PathValue("id")) })
-	on("POST /departments", s.postDepartment)
-	on("PATCH /departments/{id}", s.patchDepartment)
-	on("DELETE /departments/{id}", func(r *http.Request) (any, error) {
-		return nil, s.RemoveDepartment(r.PathValue("id"))
-	})
-
+func (s *Server) faultControls(on route) {
 	on("GET /faults", func(*http.Request) (any, error) { return s.Faults(), nil })
 	on("POST /faults", s.postFault)
 	on("DELETE /faults", func(*http.Request) (any, error) { s.ClearFaults(); return nil, nil })
@@ -51,9 +53,6 @@ func (s *Server) controls() http.Handler {
 	on("POST /permissions/revoke", s.postRevoke)
 	on("POST /permissions/grant", s.postGrant)
 	on("POST /tokens/expire", func(*http.Request) (any, error) { s.ExpireTokens(); return nil, nil })
-	on("PATCH /settings", s.patchSettings)
-	on("GET /", func(r *http.Request) (any, error) { return s.overview(r.URL.Path, patterns) })
-	return mux
 }
 
 // answerControl writes what a control returned: 200 with JSON, or the error
@@ -122,87 +121,8 @@ func (s *Server) overview(path string, controls []string) (any, error) {
 	return map[string]any{
 		"url": s.url, "app_id": s.cfg.AppID, "tenant_key": s.cfg.TenantKey, "endpoints": names, "controls": controls,
 		"users": len(s.org.users), "departments": len(s.org.departments) - 1,
-		"settings": map[string]any{"rate_limits": s.rateLimits, "big_department": s.bigDepartment},
+		"settings": map[string]any{"rate_limits": s.rateLimits, "big_department": s.bigDepartment, "clock_skew_ms": s.skew.Load() / int64(time.Millisecond)},
 	}, nil
-}
-
-func (s *Server) postUser(r *http.Request) (any, error) {
-	u := User{MobileVisible: true}
-	if err := decode(r, &u); err != nil {
-		return nil, err
-	}
-	return s.AddUser(u)
-}
-
-func (s *Server) patchUser(r *http.Request) (any, error) {
-	raw, err := body(r)
-	if err != nil {
-		return nil, err
-	}
-	err = s.changeUser(r.PathValue("id"), func(u *User) error {
-		// encoding/json would fill a list's old entries instead of new ones.
-		given := keys(raw)
-		forgetIf(given["department_ids"], &u.DepartmentIDs)
-		forgetIf(given["orders"], &u.Orders)
-		forgetIf(given["dotted_line_leader_user_ids"], &u.DottedLine)
-		forgetIf(given["custom_attrs"], &u.CustomAttrs)
-		return merge(raw, u)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.User(r.PathValue("id"))
-}
-
-func (s *Server) deleteUser(r *http.Request) (any, error) {
-	if r.URL.Query().Get("erase") == "true" {
-		return nil, s.EraseUser(r.PathValue("id"))
-	}
-	return nil, s.ResignUser(r.PathValue("id"))
-}
-
-func (s *Server) postDepartment(r *http.Request) (any, error) {
-	var d Department
-	if err := decode(r, &d); err != nil {
-		return nil, err
-	}
-	return s.AddDepartment(d)
-}
-
-func (s *Server) patchDepartment(r *http.Request) (any, error) {
-	raw, err := body(r)
-	if err != nil {
-		return nil, err
-	}
-	err = s.changeDepartment(r.PathValue("id"), func(d *Department) error {
-		given := keys(raw)
-		forgetIf(given["leaders"], &d.Leaders)
-		forgetIf(given["unit_ids"], &d.UnitIDs)
-		forgetIf(given["group_chat_employee_types"], &d.GroupChatEmployeeTypes)
-		forgetIf(given["department_hrbps"], &d.HRBPs)
-		return merge(raw, d)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return s.Department(r.PathValue("id"))
-}
-
-// keys tells which names a JSON object has.
-func keys(raw []byte) map[string]bool {
-	var object map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &object) // merge reports what is wrong with it
-	given := map[string]bool{}
-	for name := range object {
-		given[name] = true
-	}
-	return given
-}
-
-func forgetIf[T any](given bool, list *[]T) {
-	if given {
-		*list = nil
-	}
 }
 
 func (s *Server) postFault(r *http.Request) (any, error) {
@@ -251,6 +171,7 @@ func (s *Server) patchSettings(r *http.Request) (any, error) {
 	var b struct {
 		RateLimits    *bool `json:"rate_limits"`
 		BigDepartment *int  `json:"big_department"`
+		ClockSkewMS   *int  `json:"clock_skew_ms"`
 	}
 	if err := decode(r, &b); err != nil {
 		return nil, err
@@ -261,5 +182,22 @@ func (s *Server) patchSettings(r *http.Request) (any, error) {
 	if b.BigDepartment != nil {
 		s.SetBigDepartment(*b.BigDepartment)
 	}
+	if b.ClockSkewMS != nil {
+		s.SetClockSkew(time.Duration(*b.ClockSkewMS) * time.Millisecond)
+	}
 	return nil, nil
+}
+
+func (s *Server) patchOptions(r *http.Request) (any, error) {
+	raw, err := body(r)
+	if err != nil {
+		return nil, err
+	}
+	s.SetOptions(func(o *Options) {
+		next := *o
+		if err = merge(raw, &next); err == nil {
+			*o = next
+		}
+	})
+	return s.Options(), err
 }

@@ -5,14 +5,33 @@ import (
 	"strconv"
 )
 
+const (
+	departmentPath = "GET /contact/v3/departments/:department_id"
+	childrenPath   = "GET /contact/v3/departments/:department_id/children"
+	parentPath     = "GET /contact/v3/departments/parent"
+	deptBatchPath  = "GET /contact/v3/departments/batch"
+)
+
+func departmentEndpoints() []*endpoint {
+	return []*endpoint{
+		{name: departmentPath, scopes: readBase, handle: getDepartment, userToken: true},
+		{name: childrenPath, scopes: readTree, handle: listChildren, userToken: true},
+		{name: parentPath, scopes: readTree, handle: listParents, userToken: true},
+		{name: deptBatchPath, scopes: []string{scopeBase}, handle: batchDepartments, userToken: true},
+	}
+}
+
 // maxBatch is how many ids a batch call may name.
 const maxBatch = 50
 
 // getDepartment serves departments/:department_id.
 func getDepartment(c *call) error {
-	n, err := c.view.org.department(c.view.kinds.department, c.params["department_id"])
+	n, err := c.view.findDepartment(c.params["department_id"])
 	if err != nil {
 		return err
+	}
+	if !c.view.seesDepartment(n) {
+		return refuse(codeNoDepartment)
 	}
 	c.buf = append(c.buf, `{"department":`...)
 	c.buf = append(c.view.appendDepartment(c.buf, n), '}')
@@ -22,9 +41,12 @@ func getDepartment(c *call) error {
 // listChildren serves departments/:department_id/children: the departments
 // directly below, or with fetch_child all of them, by order and then id.
 func listChildren(c *call) error {
-	n, err := c.view.org.department(c.view.kinds.department, c.params["department_id"])
+	n, err := c.view.findDepartment(c.params["department_id"])
 	if err != nil {
 		return err
+	}
+	if !c.view.seesDepartment(n) {
+		return refuse(codeNoDepartment)
 	}
 	size, after, resumed, err := c.page(10, 50)
 	if err != nil {
@@ -67,9 +89,12 @@ func listParents(c *call) error {
 	if id == "" {
 		return refuse(codeNoDepartmentID)
 	}
-	n, err := c.view.org.department(c.view.kinds.department, id)
+	n, err := c.view.findDepartment(id)
 	if err != nil {
 		return err
+	}
+	if !c.view.seesDepartment(n) {
+		return refuse(codeNoDepartment)
 	}
 	size, after, resumed, err := c.page(20, 50)
 	if err != nil {
@@ -83,7 +108,9 @@ func listParents(c *call) error {
 	}
 	var list []*node
 	for n = n.parent; n != nil && n.parent != nil; n = n.parent {
-		list = append(list, n)
+		if c.view.seesDepartment(n) {
+			list = append(list, n)
+		}
 	}
 	token := ""
 	if len(list) > size {
@@ -94,8 +121,8 @@ func listParents(c *call) error {
 	return nil
 }
 
-// batchDepartments serves departments/batch. Ids that do not exist are
-// dropped.
+// batchDepartments serves departments/batch. Ids that do not exist, or that the
+// app may not see, are dropped.
 func batchDepartments(c *call) error {
 	ids := c.query["department_ids"]
 	switch {
@@ -106,7 +133,7 @@ func batchDepartments(c *call) error {
 	}
 	var list []*node
 	for _, id := range ids {
-		if n, err := c.view.org.department(c.view.kinds.department, id); err == nil && !slices.Contains(list, n) {
+		if n, err := c.view.findDepartment(id); err == nil && c.view.seesDepartment(n) && !slices.Contains(list, n) {
 			list = append(list, n)
 		}
 	}

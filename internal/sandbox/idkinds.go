@@ -54,17 +54,26 @@ func (o *organisation) user(kind userIDKind, id string) (*User, error) {
 		if u := o.byUnion[id]; u != nil {
 			return u, nil
 		}
-		return nil, unknownID(codeUnionIDUnknown, "union_id", "on_94a1ee5551019f18cd73d9f111898cf2", id)
 	case userID:
 		if u := o.byUserID.any(id); u != nil {
 			return u, nil
 		}
-		return nil, unknownID(codeUserIDUnknown, "user_id", "3e3cf96b", id)
 	default:
 		if u := o.users[id]; u != nil {
 			return u, nil
 		}
-		return nil, unknownID(codeOpenIDUnknown, "open_id", "ou_7dab8a3d3cdcc9da365777c7ad535d62", id)
+	}
+	return nil, unknownUser(kind, id)
+}
+
+func unknownUser(kind userIDKind, id string) error {
+	switch kind {
+	case unionID:
+		return unknownID(codeUnionIDUnknown, "union_id", "on_94a1ee5551019f18cd73d9f111898cf2", id)
+	case userID:
+		return unknownID(codeUserIDUnknown, "user_id", "3e3cf96b", id)
+	default:
+		return unknownID(codeOpenIDUnknown, "open_id", "ou_7dab8a3d3cdcc9da365777c7ad535d62", id)
 	}
 }
 

@@ -13,8 +13,15 @@ type window struct {
 	per   time.Duration
 }
 
-// tier4 binds the methods of the contact directory.
-var tier4 = []window{{50, time.Second}, {1000, time.Minute}}
+// Tiers of rates, by Feishu's numbers for them. tier4 binds most methods of the
+// contact directory, and here also those whose rate Feishu does not publish.
+var (
+	tier1 = []window{{10, time.Minute}}
+	tier3 = []window{{100, time.Minute}}
+	tier4 = []window{{50, time.Second}, {1000, time.Minute}}
+	tier5 = []window{{1, time.Second}}
+	tier8 = []window{{20, time.Second}}
+)
 
 // limiter holds one endpoint of one app to its windows. Calls that it refuses
 // do not count.

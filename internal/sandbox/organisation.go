@@ -24,6 +24,19 @@ type organisation struct {
 	byCustom    map[string]*node // by department_id
 	root        *node
 
+	groups map[string]*Group
+	units  map[string]*Unit
+	// In the order in which they are listed.
+	employeeTypes  []*EmployeeType
+	customAttrs    []*CustomAttrDefinition
+	allowOpenQuery bool
+	// groupChanges counts the changes of groups: what was worked out from
+	// their members for another value is stale.
+	groupChanges uint64
+
+	// changes are what the mutation under way has done so far.
+	changes []change
+
 	// structure counts the changes of the tree: a list of descendants made
 	// for another value is stale.
 	structure uint64
@@ -106,7 +119,11 @@ func newOrganisation(tenant Tenant, seed uint64) *organisation {
 		byEmail:     newLookup(),
 		departments: map[string]*node{},
 		byCustom:    map[string]*node{},
+		groups:      map[string]*Group{},
+		units:       map[string]*Unit{},
 		ids:         newIDSource(seed),
+
+		allowOpenQuery: true,
 	}
 	o.root = &node{Department: Department{OpenDepartmentID: rootID, DepartmentID: rootID}}
 	o.departments[rootID] = o.root

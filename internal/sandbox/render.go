@@ -10,6 +10,8 @@ import (
 // and what the controls have hidden or replaced.
 type view struct {
 	org       *organisation
+	app       *app  // nil sees everything
+	person    *User // in whose name the call is, if any
 	kinds     kinds
 	hidden    map[Kind]map[string]bool
 	overrides map[entityKey]map[string]json.RawMessage
@@ -24,8 +26,40 @@ const (
 	batchFields                   // users/batch
 )
 
-func (v *view) user(id string) string       { return v.org.userRef(v.kinds.user, id) }
+// user and department translate a reference into the kind of id that the caller
+// wants.
+func (v *view) user(id string) string       { return v.asOpenID(v.org.userRef(v.kinds.user, id)) }
 func (v *view) department(id string) string { return v.org.departmentRef(v.kinds.department, id) }
+
+// own is the id of a person of the kind that the caller wants.
+func (v *view) own(u *User) string { return v.asOpenID(u.own(v.kinds.user)) }
+
+// asOpenID makes an open_id the app's own, and leaves other kinds alone.
+func (v *view) asOpenID(id string) string {
+	if v.kinds.user == openID {
+		return v.app.openID(id)
+	}
+	return id
+}
+
+// findUser finds a person by an id of the kind that the caller names people by.
+func (v *view) findUser(id string) (*User, error) {
+	if v.kinds.user != openID {
+		return v.org.user(v.kinds.user, id)
+	}
+	if canonical := v.app.canonical(id, v.org); canonical != "" {
+		if u := v.org.users[canonical]; u != nil {
+			return u, nil
+		}
+	} else if v.org.users[id] != nil {
+		return nil, refuse(codeCrossApp) // an id of the first app
+	}
+	return nil, unknownUser(openID, id)
+}
+
+func (v *view) findDepartment(id string) (*node, error) {
+	return v.org.department(v.kinds.department, id)
+}
 
 func (v *view) overridesOf(kind Kind, id string) map[string]json.RawMessage {
 	if len(v.overrides) == 0 {
@@ -40,7 +74,7 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 	o := begin(buf, v.hidden[KindUser], v.overridesOf(KindUser, u.OpenID))
 	if u.Status.IsResigned {
 		o.str("name", u.Name)
-		o.str("open_id", u.OpenID)
+		o.str("open_id", v.app.openID(u.OpenID))
 		v.status(&o, u.Status)
 		o.str("union_id", u.UnionID)
 		o.str("user_id", u.UserID)
@@ -54,7 +88,7 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 	}
 	o.str("city", u.City)
 	o.str("country", u.Country)
-	if len(u.CustomAttrs) > 0 && o.key("custom_attrs") {
+	if len(u.CustomAttrs) > 0 && v.org.allowOpenQuery && o.key("custom_attrs") {
 		o.buf = v.appendAttrs(o.buf, u.CustomAttrs)
 	}
 	o.strs("department_ids", u.DepartmentIDs, v.department)
@@ -82,7 +116,7 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 	o.bool("mobile_visible", u.MobileVisible)
 	o.str("name", u.Name)
 	o.strIf("nickname", u.Nickname)
-	o.str("open_id", u.OpenID)
+	o.str("open_id", v.app.openID(u.OpenID))
 	if o.key("orders") {
 		o.buf = v.appendOrders(o.buf, u.Orders)
 	}

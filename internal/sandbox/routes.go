@@ -10,63 +10,32 @@ import (
 type endpoint struct {
 	name   string   // verb and path below /open-apis, as in "GET /contact/v3/users/:user_id"
 	scopes []string // permissions, any of which allows it
-	open   bool     // needs no token and has no limit
+	tier   []window // the rate; tier4 where nil
 	handle func(*call) error
 
-	limiter limiter
-	meter   meter
+	open          bool // needs no token and has no limit
+	write         bool // changes the company: the handler runs alone
+	userToken     bool // takes a user's token too
+	userTokenOnly bool // and no app's
+	selfBuiltOnly bool // not for apps of the marketplace
+
+	index int // in the list of endpoints
+	meter meter
 }
 
 // unrouted is the name under which calls to no endpoint are counted.
 const unrouted = "other"
 
-// Permissions, by the names of Feishu's permission list.
-const (
-	scopeBase      = "contact:contact.base:readonly"
-	scopeOrganize  = "contact:department.organize:readonly"
-	scopeLegacy    = "contact:contact:readonly_as_app"
-	scopeHistoric  = "contact:contact:readonly"
-	scopeAccess    = "contact:contact:access_as_app"
-	scopeUserID    = "contact:user.id:readonly"
-	scopeTenant    = "tenant:tenant:readonly"
-	prefix         = "/open-apis"
-	tokenPath      = "POST /auth/v3/tenant_access_token/internal"
-	appTokenPath   = "POST /auth/v3/app_access_token/internal"
-	tenantPath     = "GET /tenant/v2/tenant/query"
-	scopesPath     = "GET /contact/v3/scopes"
-	departmentPath = "GET /contact/v3/departments/:department_id"
-	childrenPath   = "GET /contact/v3/departments/:department_id/children"
-	parentPath     = "GET /contact/v3/departments/parent"
-	deptBatchPath  = "GET /contact/v3/departments/batch"
-	userPath       = "GET /contact/v3/users/:user_id"
-	membersPath    = "GET /contact/v3/users/find_by_department"
-	userBatchPath  = "GET /contact/v3/users/batch"
-	userIDPath     = "POST /contact/v3/users/batch_get_id"
-)
+const prefix = "/open-apis"
 
-// endpoints lists what the service answers. Where Feishu publishes no rate
-// (get department, ancestors), the common one holds.
+// endpoints lists what the service answers. The tables of the methods stand
+// beside them.
 func endpoints() []*endpoint {
-	read := []string{scopeBase, scopeLegacy, scopeHistoric, scopeAccess}
-	organize := []string{scopeBase, scopeOrganize, scopeLegacy, scopeHistoric, scopeAccess}
-	base := []string{scopeBase}
-	all := []*endpoint{
-		{name: tokenPath, open: true, handle: tenantToken},
-		{name: appTokenPath, open: true, handle: appToken},
-		{name: tenantPath, scopes: []string{scopeTenant}, handle: queryTenant},
-		{name: scopesPath, scopes: []string{scopeBase, scopeLegacy, scopeAccess}, handle: listScopes},
-		{name: departmentPath, scopes: read, handle: getDepartment},
-		{name: childrenPath, scopes: organize, handle: listChildren},
-		{name: parentPath, scopes: organize, handle: listParents},
-		{name: deptBatchPath, scopes: base, handle: batchDepartments},
-		{name: userPath, scopes: read, handle: getUser},
-		{name: membersPath, scopes: organize, handle: listMembers},
-		{name: userBatchPath, scopes: base, handle: batchUsers},
-		{name: userIDPath, scopes: []string{scopeUserID}, handle: batchUserIDs},
-	}
-	for _, e := range all {
-		if !e.open {
-			e.limiter.windows = tier4
+	all := slices.Concat(tokenEndpoints(), tenantEndpoints(), scopeEndpoints(), departmentEndpoints(), userEndpoints())
+	for i, e := range all {
+		e.index = i
+		if !e.open && e.tier == nil {
+			e.tier = tier4
 		}
 	}
 	return all

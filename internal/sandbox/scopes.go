@@ -1,81 +1,108 @@
 package sandbox
 
-import "slices"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+const scopesPath = "GET /contact/v3/scopes"
+
+func scopeEndpoints() []*endpoint {
+	return []*endpoint{{name: scopesPath, scopes: []string{scopeBase, scopeLegacy, scopeAccess}, handle: listScopes}}
+}
 
 // The parts of a scopes listing, in the order in which its pages fill.
 const (
 	scopeUsers byte = iota
 	scopeDepartments
+	scopeGroups
 )
 
-// listScopes serves contact/v3/scopes. The app may see everybody, which Feishu
-// shows as the first-level departments, the people directly in the root and
-// all groups; one page holds page_size entries of all three together.
+// listScopes serves contact/v3/scopes. An app that may see everybody gets the
+// first-level departments, the people directly in the root and all groups;
+// another one the entries of its range, not what is below them. One page holds
+// page_size entries of all three together.
 func listScopes(c *call) error {
 	size, after, resumed, err := c.page(50, 100)
 	if err != nil {
 		return err
 	}
-	root := c.view.org.root
-	users, departments := root.members, root.children
-	if c.view.hidden[KindUser]["user_id"] {
-		users = nil // Feishu shows people here only to whom may see user_id
-	}
+	entries := c.view.scopeEntries()
 	if resumed {
-		users, departments = scopesAfter(users, departments, after)
-	}
-	more := len(users)+len(departments) > size
-	users = users[:min(size, len(users))]
-	departments = departments[:min(size-len(users), len(departments))]
-
-	c.buf = append(c.buf, `{"department_ids":[`...)
-	for i, n := range departments {
-		if i > 0 {
-			c.buf = append(c.buf, ',')
-		}
-		c.buf = appendString(c.buf, c.view.department(n.OpenDepartmentID))
-	}
-	c.buf = append(c.buf, `],"group_ids":[],`...)
-	c.buf = appendHasMore(c.buf, more)
-	if more {
-		c.buf = appendPageToken(c.buf, c.next(lastScope(users, departments)))
-	}
-	c.buf = append(c.buf, `,"user_ids":[`...)
-	for i, s := range users {
-		if i > 0 {
-			c.buf = append(c.buf, ',')
-		}
-		c.buf = appendString(c.buf, s.user.own(c.view.kinds.user))
-	}
-	c.buf = append(c.buf, `]}`...)
-	return nil
-}
-
-func scopesAfter(users []seat, departments []*node, after cursor) ([]seat, []*node) {
-	if after.part == scopeUsers {
-		at, found := slices.BinarySearchFunc(users, after, func(s seat, c cursor) int {
-			return compareSeatKey(s, int(c.rank), c.id)
-		})
+		at, found := slices.BinarySearchFunc(entries, after, compareScope)
 		if found {
 			at++
 		}
-		return users[at:], departments
+		entries = entries[at:]
 	}
-	at, found := slices.BinarySearchFunc(departments, after, func(n *node, c cursor) int {
-		return compareNodeKey(n, c.rank, c.id)
-	})
-	if found {
-		at++
+	token := ""
+	if len(entries) > size {
+		entries = entries[:size]
+		token = c.next(entries[size-1])
 	}
-	return nil, departments[at:]
+	lists := [...][]string{scopeUsers: {}, scopeDepartments: {}, scopeGroups: {}}
+	for _, e := range entries {
+		switch e.part {
+		case scopeUsers:
+			lists[e.part] = append(lists[e.part], c.view.own(c.view.org.users[e.id]))
+		case scopeDepartments:
+			lists[e.part] = append(lists[e.part], c.view.department(e.id))
+		case scopeGroups:
+			lists[e.part] = append(lists[e.part], e.id)
+		}
+	}
+	o := begin(c.buf, nil, nil)
+	o.strs("department_ids", lists[scopeDepartments], same)
+	o.strs("group_ids", lists[scopeGroups], same)
+	o.bool("has_more", token != "")
+	o.strIf("page_token", token)
+	o.strs("user_ids", lists[scopeUsers], same)
+	c.buf = o.end()
+	return nil
 }
 
-// lastScope is the cursor of a page's last entry.
-func lastScope(users []seat, departments []*node) cursor {
-	if n := len(departments); n > 0 {
-		last := departments[n-1]
-		return cursor{part: scopeDepartments, rank: last.Order, id: last.OpenDepartmentID}
+// scopeEntries are all entries of the listing, as the cursors that stand for
+// them, in the order of compareScope.
+func (v *view) scopeEntries() []cursor {
+	var users, departments, groups []string
+	if v.seesAll() {
+		for _, s := range v.org.root.members {
+			users = append(users, s.user.OpenID)
+		}
+		for _, n := range v.org.root.children {
+			departments = append(departments, n.OpenDepartmentID)
+		}
+		groups = slices.Collect(maps.Keys(v.org.groups))
+	} else {
+		users, departments, groups = v.app.reach.Users, v.app.reach.Departments, v.app.reach.Groups
 	}
-	last := users[len(users)-1]
-	return cursor{part: scopeUsers, rank: int64(last.order), id: last.user.OpenID}
+	if v.hidden[KindUser]["user_id"] {
+		users = nil // Feishu shows people here only to whom may see user_id
+	}
+	var entries []cursor
+	for _, id := range users {
+		if u := v.org.users[id]; u != nil && !u.Status.IsResigned {
+			entries = append(entries, cursor{part: scopeUsers, id: id})
+		}
+	}
+	for _, id := range departments {
+		if v.org.departments[id] != nil {
+			entries = append(entries, cursor{part: scopeDepartments, id: id})
+		}
+	}
+	for _, id := range groups {
+		if v.org.groups[id] != nil {
+			entries = append(entries, cursor{part: scopeGroups, id: id})
+		}
+	}
+	slices.SortFunc(entries, compareScope)
+	return slices.CompactFunc(entries, func(a, b cursor) bool { return compareScope(a, b) == 0 })
+}
+
+func compareScope(a, b cursor) int {
+	if a.part != b.part {
+		return int(a.part) - int(b.part)
+	}
+	return strings.Compare(a.id, b.id)
 }

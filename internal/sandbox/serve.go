@@ -10,7 +10,7 @@ import (
 
 // serveAPI answers one request to the contact service.
 func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
-	now := s.cfg.Clock()
+	now := s.now()
 	logID := s.logIDs.next(now)
 	h := w.Header()
 	h.Set("X-Tt-Logid", logID)
@@ -43,7 +43,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if !sent {
 		panic(http.ErrAbortHandler) // the caller went away while the fault delayed the answer
 	}
-	e.meter.answered(a, s.cfg.Clock())
+	e.meter.answered(a, s.now())
 	if f != nil && f.Cut {
 		cut(w, a)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,8 @@ type Config struct {
 	// BigDepartment refuses recursive listings (43010) of departments with more
 	// descendants than that; zero refuses none.
 	BigDepartment int
+
+	Options Options // behaviours that no document confirms
 
 	Clock  func() time.Time // time.Now where nil; it also sets the Date header
 	Logger *slog.Logger     // silent where nil
@@ -76,6 +79,7 @@ type Server struct {
 	routes    *routes
 	other     meter // calls to nothing that is here
 	tokens    *tokens
+	skew      atomic.Int64 // nanoseconds by which the service's clock is wrong
 	pager     pager
 	faults    faults
 	logIDs    logIDs
@@ -83,7 +87,9 @@ type Server struct {
 
 	mu            sync.RWMutex // guards what follows
 	org           *organisation
-	hidden        map[Kind]map[string]bool
+	apps          map[string]*app
+	options       Options
+	hidden        map[Kind]map[string]bool // from every app
 	overrides     map[entityKey]map[string]rawJSON
 	revoked       map[string]bool // endpoint names
 	rateLimits    bool
@@ -123,16 +129,22 @@ func newServer(cfg Config) *Server {
 		cfg:           cfg,
 		log:           cfg.Logger,
 		endpoints:     endpoints(),
-		tokens:        &tokens{life: cfg.TokenLife, expires: map[string]time.Time{}},
+		tokens:        newTokens(cfg.TokenLife),
 		pager:         pager{secret: secret[:]},
 		org:           generate(cfg),
+		apps:          map[string]*app{},
 		hidden:        map[Kind]map[string]bool{},
 		overrides:     map[entityKey]map[string]rawJSON{},
 		revoked:       map[string]bool{},
+		options:       cfg.Options,
 		rateLimits:    cfg.RateLimits,
 		bigDepartment: cfg.BigDepartment,
 	}
 	s.routes = newRoutes(s.endpoints)
+	first := newApp(App{ID: cfg.AppID, Secret: cfg.AppSecret}, s.endpoints)
+	first.primary = true
+	first.hideFields(s.hidden)
+	s.apps[cfg.AppID] = first
 	return s
 }
 
@@ -171,13 +183,17 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) *htt
 	return server
 }
 
+// now is the time as the service has it.
+func (s *Server) now() time.Time { return s.cfg.Clock().Add(time.Duration(s.skew.Load())) }
+
 // URL is the base URL of the contact service, for an SDK's base URL option.
 func (s *Server) URL() string { return s.url }
 
 // ControlURL is the base URL of the controls.
 func (s *Server) ControlURL() string { return s.ctlURL }
 
-// AppID and AppSecret are the credentials that the service accepts.
+// AppID and AppSecret are the credentials of the first app, whose open_ids are
+// those of the controls.
 func (s *Server) AppID() string { return s.cfg.AppID }
 
 // AppSecret is the secret that goes with AppID.

@@ -1,5 +1,11 @@
 package sandbox
 
+const tenantPath = "GET /tenant/v2/tenant/query"
+
+func tenantEndpoints() []*endpoint {
+	return []*endpoint{{name: tenantPath, scopes: []string{scopeTenant}, handle: queryTenant}}
+}
+
 // queryTenant serves tenant/v2/tenant/query.
 func queryTenant(c *call) error {
 	t := c.view.org.tenant

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"strings"
 	"sync"
 	"time"
@@ -11,103 +10,183 @@ import (
 // reuseAbove is how much life a token needs to be handed out again.
 const reuseAbove = 30 * time.Minute
 
-// tokens are the tenant access tokens in circulation. A token is good until it
+// grantKind is what a token stands for.
+type grantKind int
+
+const (
+	tenantGrant grantKind = iota // an app in the tenant
+	appGrant                     // a marketplace app by itself; no contact method takes it
+	userGrant                    // a person through an app
+)
+
+// prefixes begin the tokens of each kind.
+var prefixes = map[grantKind]string{tenantGrant: "t-g1", appGrant: "a-", userGrant: "u-"}
+
+// grant is what a token lets its bearer do.
+type grant struct {
+	kind    grantKind
+	app     string // id
+	person  string // open_id of the organisation, of a userGrant
+	scopes  map[string]bool
+	expires time.Time
+}
+
+// may tells whether a person has granted the app any of some scopes.
+func (g grant) may(scopes []string) bool {
+	if g.scopes == nil {
+		return true
+	}
+	for _, scope := range scopes {
+		if g.scopes[scope] {
+			return true
+		}
+	}
+	return false
+}
+
+// tokens are the access tokens in circulation. A token is good until it
 // expires, also when a younger one has been handed out since.
 type tokens struct {
 	mu      sync.Mutex
 	life    time.Duration
-	expires map[string]time.Time
-	current string
+	live    map[string]grant
+	current map[tokenOwner]string
+	tickets map[string]string // the newest app_ticket, by app id
 }
 
-// issue hands out the current token while it has half an hour left, else a new
-// one.
-func (t *tokens) issue(now time.Time) (token string, left time.Duration) {
+// tokenOwner is who is given the same token again.
+type tokenOwner struct {
+	kind grantKind
+	app  string
+}
+
+func newTokens(life time.Duration) *tokens {
+	return &tokens{life: life, live: map[string]grant{}, current: map[tokenOwner]string{}, tickets: map[string]string{}}
+}
+
+// issue hands out the current token of an app while it has half an hour left,
+// else a new one.
+func (t *tokens) issue(kind grantKind, appID string, now time.Time) (token string, left time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if left := t.expires[t.current].Sub(now); left >= reuseAbove {
-		return t.current, left
+	owner := tokenOwner{kind, appID}
+	if left := t.live[t.current[owner]].expires.Sub(now); left >= reuseAbove {
+		return t.current[owner], left
 	}
-	for old, expires := range t.expires {
-		if !now.Before(expires) {
-			delete(t.expires, old)
+	token = t.make(grant{kind: kind, app: appID, expires: now.Add(t.life)}, now)
+	t.current[owner] = token
+	return token, t.life
+}
+
+// issueUser makes a token of a person.
+func (t *tokens) issueUser(appID, openID string, scopes []string, now time.Time) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := grant{kind: userGrant, app: appID, person: openID, expires: now.Add(t.life)}
+	if scopes != nil {
+		g.scopes = map[string]bool{}
+		for _, scope := range scopes {
+			g.scopes[scope] = true
 		}
 	}
-	t.current = "t-g1" + strings.ToLower(rand.Text() + rand.Text())[:38]
-	t.expires[t.current] = now.Add(t.life)
-	return t.current, t.life
+	return t.make(g, now)
+}
+
+func (t *tokens) make(g grant, now time.Time) string {
+	for old, was := range t.live {
+		if !now.Before(was.expires) {
+			delete(t.live, old)
+		}
+	}
+	token := prefixes[g.kind] + strings.ToLower(rand.Text() + rand.Text())[:38]
+	t.live[token] = g
+	return token
 }
 
 // expireAll ends every token at once.
 func (t *tokens) expireAll() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	clear(t.expires)
-	t.current = ""
+	clear(t.live)
+	clear(t.current)
 }
 
-// check judges an Authorization header.
-func (t *tokens) check(header string, now time.Time) error {
-	token, ok := strings.CutPrefix(header, "Bearer ")
-	if token = strings.TrimSpace(token); !ok || token == "" {
-		return refuse(codeTokenMissing)
-	}
-	switch {
-	case strings.HasPrefix(token, "u-"), strings.HasPrefix(token, "eyJ"):
-		return refuse(codeUserTokenInvalid)
-	case strings.HasPrefix(token, "a-"):
-		return refuse(codeTokenInvalid) // an app token, which no contact method takes
-	case !strings.HasPrefix(token, "t-"):
-		return refuse(codeTokenFormat)
-	}
+// newTicket makes the app_ticket that an app of the marketplace needs next.
+func (t *tokens) newTicket(appID string) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if expires, known := t.expires[token]; !known || !now.Before(expires) {
-		return refuse(codeTokenInvalid)
-	}
-	return nil
+	t.tickets[appID] = "g10" + strings.ToLower(rand.Text())
+	return t.tickets[appID]
 }
 
-// credentials checks the body of a token request.
-func (c *call) credentials() error {
-	var body struct {
-		AppID     string `json:"app_id"`
-		AppSecret string `json:"app_secret"`
+func (t *tokens) ticket(appID string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.tickets[appID]
+}
+
+// find looks a token up that is still good.
+func (t *tokens) find(token string, now time.Time) (grant, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g, known := t.live[token]
+	return g, known && now.Before(g.expires)
+}
+
+// check judges an Authorization header, for a method that takes tokens of
+// users, of tenants, or of both.
+func (t *tokens) check(header string, user, tenant bool, now time.Time) (grant, error) {
+	token, ok := strings.CutPrefix(header, "Bearer ")
+	if token = strings.TrimSpace(token); !ok || token == "" {
+		return grant{}, refuse(codeTokenMissing)
 	}
-	if err := json.Unmarshal(c.body, &body); err != nil || body.AppID == "" || body.AppSecret == "" {
-		return refuse(codeTokenParam)
+	ofUser := strings.HasPrefix(token, "u-") || strings.HasPrefix(token, "eyJ")
+	invalid := codeTokenInvalid
+	if ofUser {
+		invalid = codeUserTokenInvalid
 	}
 	switch {
-	case body.AppID != c.server.cfg.AppID:
-		return refuse(codeAppUnknown)
-	case body.AppSecret != c.server.cfg.AppSecret:
-		return refuse(codeAppSecret)
+	case ofUser && !user, !ofUser && !tenant && strings.HasPrefix(token, "t-"), strings.HasPrefix(token, "a-"):
+		return grant{}, refuse(invalid) // a good token, maybe, for another method
+	case !ofUser && !strings.HasPrefix(token, "t-"):
+		return grant{}, refuse(codeTokenFormat)
+	}
+	g, good := t.find(token, now)
+	if !good {
+		return grant{}, refuse(invalid)
+	}
+	return g, nil
+}
+
+// caller is who makes a call: an app, or a person through an app.
+type caller struct {
+	app    *app
+	person *User
+}
+
+// identify finds who a token stands for. The lock is held.
+func (c *call) identify(g grant) error {
+	c.caller.app = c.server.apps[g.app]
+	if g.kind != userGrant {
+		return nil
+	}
+	c.caller.person = c.server.org.users[g.person]
+	if c.caller.person == nil || c.caller.person.Status.IsResigned {
+		return refuse(codeUserTokenInvalid)
 	}
 	return nil
 }
 
-// tenantToken serves auth/v3/tenant_access_token/internal.
-func tenantToken(c *call) error { return c.issueToken(false) }
-
-// appToken serves auth/v3/app_access_token/internal. A self-built app's two
-// tokens are one.
-func appToken(c *call) error { return c.issueToken(true) }
-
-// issueToken answers with a token. The answer is flat: it has no data.
-func (c *call) issueToken(app bool) error {
-	if err := c.credentials(); err != nil {
-		return err
+// MintUserToken makes a user access token, as if a person had let an app act in
+// their name. Scopes are what they have granted; nil stands for everything.
+func (s *Server) MintUserToken(appID, openID string, scopes []string) (string, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.apps[appID] == nil {
+		return "", errUnknown("app", appID)
 	}
-	token, left := c.server.tokens.issue(c.now)
-	c.flat = true
-	o := begin(c.buf[:0], nil, nil)
-	if app {
-		o.str("app_access_token", token)
+	if s.org.users[openID] == nil {
+		return "", errUnknown("user", openID)
 	}
-	o.int("code", 0)
-	o.int("expire", int64(left/time.Second))
-	o.str("msg", "ok")
-	o.str("tenant_access_token", token)
-	c.buf = o.end()
-	return nil
+	return s.tokens.issueUser(appID, openID, scopes, s.now()), nil
 }

@@ -6,11 +6,30 @@ import (
 	"strings"
 )
 
+const (
+	userPath      = "GET /contact/v3/users/:user_id"
+	membersPath   = "GET /contact/v3/users/find_by_department"
+	userBatchPath = "GET /contact/v3/users/batch"
+	userIDPath    = "POST /contact/v3/users/batch_get_id"
+)
+
+func userEndpoints() []*endpoint {
+	return []*endpoint{
+		{name: userPath, scopes: readBase, handle: getUser, userToken: true},
+		{name: membersPath, scopes: readTree, handle: listMembers, userToken: true},
+		{name: userBatchPath, scopes: []string{scopeBase}, handle: batchUsers, userToken: true},
+		{name: userIDPath, scopes: []string{scopeUserID}, handle: batchUserIDs},
+	}
+}
+
 // getUser serves users/:user_id, for people who resigned too.
 func getUser(c *call) error {
-	u, err := c.view.org.user(c.view.kinds.user, c.params["user_id"])
+	u, err := c.view.findUser(c.params["user_id"])
 	if err != nil {
 		return err
+	}
+	if !c.view.sees(u) {
+		return refuse(codeNoUser)
 	}
 	c.buf = append(c.buf, `{"user":`...)
 	c.buf = append(c.view.appendUser(c.buf, u, getFields), '}')
@@ -24,9 +43,12 @@ func listMembers(c *call) error {
 	if id == "" {
 		return invalidField("department_id", "", "department_id is required")
 	}
-	n, err := c.view.org.department(c.view.kinds.department, id)
+	n, err := c.view.findDepartment(id)
 	if err != nil {
 		return err
+	}
+	if !c.view.seesDepartment(n) {
+		return refuse(codeNoDepartment)
 	}
 	size, after, resumed, err := c.page(10, 50)
 	if err != nil {
@@ -61,7 +83,8 @@ func listMembers(c *call) error {
 	return nil
 }
 
-// batchUsers serves users/batch. Ids that do not exist are dropped.
+// batchUsers serves users/batch. Ids that do not exist, or that the app may not
+// see, are dropped.
 func batchUsers(c *call) error {
 	ids := c.query["user_ids"]
 	switch {
@@ -73,8 +96,8 @@ func batchUsers(c *call) error {
 	c.buf = append(c.buf, `{"items":[`...)
 	var seen []*User
 	for _, id := range ids {
-		u, err := c.view.org.user(c.view.kinds.user, id)
-		if err != nil || slices.Contains(seen, u) {
+		u, err := c.view.findUser(id)
+		if err != nil || !c.view.sees(u) || slices.Contains(seen, u) {
 			continue
 		}
 		if len(seen) > 0 {
@@ -130,11 +153,11 @@ func (c *call) userIDEntry(some *bool, key, asked string, u *User) {
 	*some = true
 	o := begin(c.buf, nil, nil)
 	o.str(key, asked)
-	if u != nil {
+	if u != nil && c.view.sees(u) {
 		if !c.view.hidden[KindUser]["status"] {
 			c.view.status(&o, u.Status)
 		}
-		o.str("user_id", u.own(c.view.kinds.user))
+		o.str("user_id", c.view.own(u))
 	}
 	c.buf = o.end()
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -75,6 +76,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	})
 	if err != nil {
 		return nil, err
+	}
+	if err := s.metrics.Register(statusMetrics{s.Status}); err != nil {
+		return nil, fmt.Errorf("register the metrics of the status: %w", err)
 	}
 	if len(cfg.APIClients) == 0 {
 		logger.LogAttrs(ctx, slog.LevelWarn, "nobody may read, for there are no API clients", slog.String("setting", config.Variable("api_clients")))

@@ -60,6 +60,9 @@ func report(ctx context.Context, stderr io.Writer, program string, err error) Co
 			err = cause
 		}
 	}
+	if errors.As(err, new(told)) {
+		return code
+	}
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(stderr, "%s: %s\n", program, strings.TrimRight(line, "\n"))
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/crawl/probe"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/postgres"
@@ -76,6 +77,7 @@ var meanings = []struct {
 }{
 	{is(postgres.ErrURL), Misused},
 	{is(eventlog.ErrForeignApp), Misused},
+	{is(probe.ErrOtherCompany), Misused},
 	{is(crawl.ErrBusy), Misused},
 	{is(feishu.ErrCredentials), Denied},
 	{is(feishu.ErrPermission), Denied},

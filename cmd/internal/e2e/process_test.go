@@ -71,8 +71,15 @@ func environment(settings ...string) []string {
 // start runs a program until the end of the test at the latest.
 func start(t *testing.T, env []string, program string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), program, args...), stdout: &lines{}, stderr: &lines{}, done: make(chan struct{})}
-	p.cmd.Env, p.cmd.Dir = env, t.TempDir()
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...)
+	cmd.Env, cmd.Dir = env, t.TempDir()
+	return launch(t, cmd)
+}
+
+// launch runs a command until the end of the test at the latest.
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, stdout: &lines{}, stderr: &lines{}, done: make(chan struct{})}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

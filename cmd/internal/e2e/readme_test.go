@@ -47,7 +47,7 @@ func TestREADMECommands(t *testing.T) {
 			}
 		}
 	}
-	if ran["backfill"] != 2 || ran["curl"] != 2 || ran["mirror"] != 5 {
+	if ran["backfill"] != 2 || ran["curl"] != 2 || ran["mirror"] != 6 {
 		t.Errorf("commands found in the README: %v", ran)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/crawl/probe"
 )
 
 var update = flag.Bool("update", false, "write the tables into the README")
@@ -26,7 +27,9 @@ func TestTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, want := string(content), string(content)
-	for name, table := range map[string]string{"settings": config.Markdown(), "exit codes": cli.Markdown()} {
+	for name, table := range map[string]string{
+		"settings": config.Markdown(), "exit codes": cli.Markdown(), "permissions": probe.Markdown(),
+	} {
 		want = replace(t, want, name, table)
 	}
 	if *update {
