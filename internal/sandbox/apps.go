@@ -104,6 +104,7 @@ func (q *quota) allow(calls int) {
 type openIDs struct {
 	mu        sync.Mutex
 	canonical map[string]string // by the app's own
+	people    uint64            // organisation.peopleChanges when it was made
 }
 
 // openID is the open_id by which this app knows a person.
@@ -123,9 +124,10 @@ func (a *app) canonical(openID string, org *organisation) string {
 	}
 	a.openIDs.mu.Lock()
 	defer a.openIDs.mu.Unlock()
-	if id, ok := a.openIDs.canonical[openID]; ok {
+	if id, ok := a.openIDs.canonical[openID]; ok || a.openIDs.people == org.peopleChanges && a.openIDs.canonical != nil {
 		return id
 	}
+	a.openIDs.people = org.peopleChanges
 	a.openIDs.canonical = make(map[string]string, len(org.users))
 	for id := range org.users {
 		a.openIDs.canonical[a.openID(id)] = id
@@ -139,6 +141,12 @@ func (s *Server) AddApp(a App) error {
 	if a.ID == "" || a.Secret == "" {
 		return errors.New("add app: it needs app_id and app_secret")
 	}
+	known := Permissions()
+	for _, scope := range a.Permissions {
+		if !slices.Contains(known, scope) {
+			return errUnknown("scope", scope)
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.apps[a.ID] != nil {
@@ -150,6 +158,13 @@ func (s *Server) AddApp(a App) error {
 	s.apps[a.ID] = newApp(a, s.endpoints)
 	s.apps[a.ID].hideFields(s.hidden)
 	return nil
+}
+
+// app finds an app by its id; nil where there is none. No app ever goes.
+func (s *Server) app(id string) *app {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.apps[id]
 }
 
 // Apps lists the apps as they are now, by id.

@@ -3,7 +3,9 @@ package sandbox_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/orgmirror/orgmirror/internal/sandbox"
 )
@@ -45,4 +47,56 @@ func BenchmarkHandler(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLargeCompany is what is promised of 100 000 people: how long it takes
+// to make them, how much they occupy, and how long a page takes over HTTP.
+func BenchmarkLargeCompany(b *testing.B) {
+	for _, shape := range sandbox.Shapes() {
+		b.Run(string(shape), func(b *testing.B) {
+			cfg := sandbox.Config{People: 100_000, Departments: 8000, Seed: 1, Shape: shape}
+			before := heap()
+			began := time.Now()
+			k := start(b, cfg)
+			made := time.Since(began)
+			occupied := heap() - before
+			dept, _ := crowdOf(k.Truth())
+			paths := []string{
+				"/contact/v3/users/find_by_department?page_size=50&department_id=" + dept,
+				"/contact/v3/departments/0/children?page_size=50",
+				"/contact/v3/departments/0/children?page_size=50&fetch_child=true",
+			}
+			var slowest time.Duration
+			for b.Loop() {
+				for _, path := range paths {
+					began := time.Now()
+					r := k.send(http.MethodGet, "/open-apis"+path, "Bearer "+k.token, "")
+					if r.status != http.StatusOK {
+						b.Fatal(r.raw)
+					}
+					slowest = max(slowest, time.Since(began))
+				}
+			}
+			b.ReportMetric(made.Seconds(), "s/company") // after the loop, which forgets earlier ones
+			b.ReportMetric(float64(occupied)/(1<<20), "MiB/company")
+			b.ReportMetric(b.Elapsed().Seconds()*1000/float64(b.N*len(paths)), "ms/page")
+			b.ReportMetric(slowest.Seconds()*1000, "ms/slowest")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkLife makes changes in a company of 20 000.
+func BenchmarkLife(b *testing.B) {
+	k := start(b, sandbox.Config{People: 20000, Departments: 1500, Seed: 1})
+	for b.Loop() {
+		k.LiveOnce(1)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -21,6 +21,8 @@ type call struct {
 	body     []byte
 	caller   caller
 	view     view
+	from     string // the id of the app that calls, as far as the token tells
+	fault    *hit   // that the call has met, if any
 
 	// buf gathers the value of "data", or the whole body where flat is set.
 	buf  []byte
@@ -47,12 +49,9 @@ const head = `{"code":0,"data":`
 // answer takes the call through the gateway and the method.
 func (c *call) answer() answer {
 	c.buf = append(c.buf[:0], head...)
-	// Read before anything is locked: the caller decides how long this takes.
-	body, err := io.ReadAll(io.LimitReader(c.request.Body, maxBody))
-	if err != nil {
+	if c.readBody() != nil {
 		return c.refusal(refuse(codeBadRequest))
 	}
-	c.body = body
 	if err := c.run(); err != nil {
 		return c.refusal(err)
 	}
@@ -60,6 +59,18 @@ func (c *call) answer() answer {
 		c.buf = append(c.buf, `,"msg":"success"}`...)
 	}
 	return answer{status: http.StatusOK, contentType: jsonType, body: c.buf}
+}
+
+// readBody reads what was sent, once, before anything is locked: the caller
+// decides how long this takes.
+func (c *call) readBody() (err error) {
+	if c.body == nil {
+		c.body, err = io.ReadAll(io.LimitReader(c.request.Body, maxBody))
+	}
+	if err != nil {
+		c.body = nil
+	}
+	return err
 }
 
 // run does what Feishu's gateway does, in its order, and then the method: the
@@ -78,7 +89,7 @@ func (c *call) run() error {
 		defer s.mu.RUnlock()
 		return c.serve(granted)
 	}
-	return s.mutate(s.apps[granted.app], func() error { return c.serve(granted) })
+	return s.mutate(s.app(granted.app), func() error { return c.serve(granted) })
 }
 
 // serve does what asks for the lock, shared for a read and alone for a write.
@@ -119,7 +130,8 @@ func (c *call) open() error {
 	}
 	s := c.server
 	app := c.caller.app
-	c.view = view{org: s.org, app: app, person: c.caller.person, kinds: k, hidden: app.hidden, overrides: s.overrides}
+	c.view = view{org: s.org, app: app, apps: s.apps, person: c.caller.person, kinds: k, hidden: app.hidden, overrides: s.overrides}
+	c.underFault()
 	if k.user == userID && app.hidden[KindUser]["user_id"] {
 		// Whoever may not see user_id may not name people by it either.
 		return scopeMissing(app.id, []string{scopeEmployeeID})
@@ -190,6 +202,7 @@ func (c *call) page(usual, most int) (size int, after cursor, resumed bool, err 
 	if size, err = pageSize(c.query, usual, most); err != nil {
 		return 0, cursor{}, false, err
 	}
+	size = c.pageLimit(size)
 	after, resumed, err = c.server.pager.open(c.endpoint.name, c.params, c.query)
 	return size, after, resumed, err
 }

@@ -9,8 +9,18 @@ import (
 // maxLevels is how deep Feishu lets the tree grow below the root.
 const maxLevels = 25
 
-// addDepartment completes, checks and enters a new department.
+// addDepartment completes, checks and enters a new department. No order means
+// the last place.
 func (o *organisation) addDepartment(d Department) (*node, error) {
+	parent := o.departments[cmp.Or(d.ParentDepartmentID, rootID)]
+	if d.Order == 0 && parent != nil && len(parent.children) > 0 {
+		d.Order = parent.children[len(parent.children)-1].Order + orderStep // last, as Feishu does
+	}
+	return o.enterDepartment(d)
+}
+
+// enterDepartment does so with the order as it is.
+func (o *organisation) enterDepartment(d Department) (*node, error) {
 	d.OpenDepartmentID = cmp.Or(d.OpenDepartmentID, o.ids.openDepartmentID())
 	d.DepartmentID = cmp.Or(d.DepartmentID, o.ids.departmentID())
 	d.ParentDepartmentID = cmp.Or(d.ParentDepartmentID, rootID)
@@ -18,15 +28,12 @@ func (o *organisation) addDepartment(d Department) (*node, error) {
 	if o.departments[d.OpenDepartmentID] != nil {
 		return nil, refuse(codeDepartmentExists)
 	}
-	parent := o.departments[d.ParentDepartmentID]
-	if d.Order == 0 && parent != nil && len(parent.children) > 0 {
-		d.Order = parent.children[len(parent.children)-1].Order + orderStep // last, as Feishu does
-	}
 	n := &node{Department: d}
 	if err := o.settleDepartment(&n.Department, nil); err != nil {
 		return nil, err
 	}
 	o.attach(n)
+	o.followUnits(n, nil)
 	after := n.clone()
 	o.recordDepartment(created, nil, &after, false)
 	return n, nil
@@ -50,6 +57,7 @@ func (o *organisation) changeDepartment(n *node, next Department) error {
 	o.detach(n)
 	n.Department = next
 	o.attach(n)
+	o.followUnits(n, before.UnitIDs)
 	if moved {
 		o.recount()
 	}
@@ -70,6 +78,7 @@ func (o *organisation) removeDepartment(n *node) error {
 	}
 	before := n.clone()
 	o.detach(n)
+	o.forgetDepartment(n)
 	o.recordDepartment(deleted, &before, nil, false)
 	return nil
 }
@@ -101,6 +110,9 @@ func (o *organisation) settleDepartment(d *Department, before *node) error {
 		if u := o.users[id]; u == nil || u.Status.IsResigned {
 			return refuse(codeHRBP)
 		}
+	}
+	if err := o.settleUnits(d, before); err != nil {
+		return err
 	}
 	return o.settleLeaders(d, before)
 }

@@ -26,6 +26,7 @@ func (o *organisation) addUser(u User) (*User, error) {
 		return nil, err
 	}
 	o.link(&u)
+	o.peopleChanges++
 	after := u.clone()
 	o.recordUser(created, nil, &after, false)
 	return &u, nil
@@ -52,6 +53,7 @@ func (o *organisation) changeUser(u *User, next User) error {
 	after := u.clone()
 	o.recordUser(what, &before, &after, false)
 	if what == deleted {
+		o.resignedAt[u.OpenID] = o.now
 		o.forget(u)
 	}
 	return nil
@@ -161,12 +163,17 @@ func sameSet(a, b []string) bool {
 func (o *organisation) eraseUser(u *User) {
 	before := u.clone()
 	o.unlink(u)
+	o.peopleChanges++
 	o.recordUser(deleted, &before, nil, false)
 	o.forget(u)
+	delete(o.resignedAt, u.OpenID)
 	names := func(a CustomAttr) bool { return a.Value.GenericUser == u.OpenID }
 	for _, other := range o.users {
 		if slices.ContainsFunc(other.CustomAttrs, names) {
+			was := other.clone()
 			other.CustomAttrs = slices.DeleteFunc(slices.Clone(other.CustomAttrs), names)
+			is := other.clone()
+			o.recordUser(changed, &was, &is, true)
 		}
 	}
 }
@@ -203,10 +210,7 @@ func (o *organisation) forget(gone *User) {
 		o.recordDepartment(changed, &before, &after, true)
 	}
 	for _, g := range o.groups {
-		if slices.ContainsFunc(g.Users, is) {
-			g.Users = slices.DeleteFunc(slices.Clone(g.Users), is)
-			o.groupChanges++
-		}
+		o.leaveGroup(g, id)
 	}
 }
 
@@ -217,5 +221,6 @@ func (u *User) clone() User {
 	c.Orders = slices.Clone(u.Orders)
 	c.DottedLine = slices.Clone(u.DottedLine)
 	c.CustomAttrs = slices.Clone(u.CustomAttrs)
+	c.AssignInfo = slices.Clone(u.AssignInfo)
 	return c
 }

@@ -1,5 +1,7 @@
 package sandbox
 
+import "slices"
+
 // change is something that happened to the company, for events to tell. Before
 // and after are copies; before is nil for what is new, after for what is gone.
 type change struct {
@@ -13,6 +15,7 @@ type change struct {
 	followUp bool
 
 	userBefore, userAfter *User
+	groups                []string // that a person was in who is gone
 	deptBefore, deptAfter *Department
 	enumBefore, enumAfter *EmployeeType
 	attrs                 *attrsChange
@@ -45,7 +48,22 @@ type attrsChange struct {
 func (o *organisation) record(c change) { o.changes = append(o.changes, c) }
 
 func (o *organisation) recordUser(what changeKind, before, after *User, followUp bool) {
-	o.record(change{what: what, entity: KindUser, followUp: followUp, userBefore: before, userAfter: after})
+	c := change{what: what, entity: KindUser, followUp: followUp, userBefore: before, userAfter: after}
+	if what == deleted {
+		c.groups = o.groupsOf(before.OpenID)
+	}
+	o.record(c)
+}
+
+// groupsOf are the groups that name a person as a member.
+func (o *organisation) groupsOf(openID string) []string {
+	var ids []string
+	for id, g := range o.groups {
+		if slices.Contains(g.Users, openID) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (o *organisation) recordDepartment(what changeKind, before, after *Department, followUp bool) {
@@ -57,7 +75,12 @@ func (o *organisation) recordDepartment(what changeKind, before, after *Departme
 func (s *Server) mutate(by *app, f func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.org.now = s.now()
+	past := s.pastForReads()
 	err := f()
+	if err == nil {
+		s.faults.remember(past, s.cfg.Clock())
+	}
 	s.announce(by)
 	return err
 }
@@ -66,14 +89,14 @@ func (s *Server) mutate(by *app, f func() error) error {
 func (s *Server) announce(by *app) {
 	changes := s.org.changes
 	s.org.changes = nil
+	if len(changes) > 0 {
+		s.mutations++
+	}
 	for i := range changes {
 		changes[i].by = by
 	}
+	if s.silent {
+		return
+	}
 	s.tell(changes)
 }
-
-// tell is where changes become events.
-func (s *Server) tell([]change) {}
-
-// sendTicket makes a new app_ticket and sends it.
-func (s *Server) sendTicket(a *app) { s.tokens.newTicket(a.id) }

@@ -160,22 +160,6 @@ func (s *Server) SetClockSkew(skew time.Duration) { s.skew.Store(int64(skew)) }
 // ExpireTokens ends all access tokens. The next token request makes a new one.
 func (s *Server) ExpireTokens() { s.tokens.expireAll() }
 
-// AddFault sets a fault. Where several fit a call, the one set first has it.
-func (s *Server) AddFault(f Fault) error {
-	if f.Endpoint != "" && s.endpoint(f.Endpoint) == nil {
-		return errUnknown("endpoint", f.Endpoint)
-	}
-	s.faults.add(f)
-	return nil
-}
-
-// Faults lists the faults that have not been used up, with what is left of
-// their counts.
-func (s *Server) Faults() []Fault { return s.faults.all() }
-
-// ClearFaults removes all faults.
-func (s *Server) ClearFaults() { s.faults.clear() }
-
 // Stats tells what each endpoint has seen, by its name; calls to no endpoint
 // are counted as "other". Endpoints that were never called are left out.
 func (s *Server) Stats() map[string]EndpointStats {

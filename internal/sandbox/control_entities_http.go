@@ -44,6 +44,7 @@ func (s *Server) patchUser(r *http.Request) (any, error) {
 		forgetIf(given["orders"], &u.Orders)
 		forgetIf(given["dotted_line_leader_user_ids"], &u.DottedLine)
 		forgetIf(given["custom_attrs"], &u.CustomAttrs)
+		forgetIf(given["assign_info"], &u.AssignInfo)
 		return merge(raw, u)
 	})
 	if err != nil {

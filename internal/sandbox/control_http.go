@@ -26,7 +26,12 @@ func (s *Server) controls() http.Handler {
 	}
 	s.entityControls(on)
 	s.faultControls(on)
+	s.historyControls(on)
+	s.lifeControls(on)
+	s.scenarioControls(on)
 	s.appControls(on)
+	s.resourceControls(on)
+	s.eventControls(on)
 	on("GET /stats", func(*http.Request) (any, error) { return s.Stats(), nil })
 	on("DELETE /stats", func(*http.Request) (any, error) { s.ResetStats(); return nil, nil })
 	on("PATCH /settings", s.patchSettings)
@@ -34,25 +39,6 @@ func (s *Server) controls() http.Handler {
 	on("PATCH /options", s.patchOptions)
 	on("GET /", func(r *http.Request) (any, error) { return s.overview(r.URL.Path, patterns) })
 	return mux
-}
-
-func (s *Server) faultControls(on route) {
-	on("GET /faults", func(*http.Request) (any, error) { return s.Faults(), nil })
-	on("POST /faults", s.postFault)
-	on("DELETE /faults", func(*http.Request) (any, error) { s.ClearFaults(); return nil, nil })
-	on("GET /hidden", func(*http.Request) (any, error) { return s.HiddenFields(), nil })
-	on("PUT /hidden/{kind}/{field}", func(r *http.Request) (any, error) {
-		return nil, s.HideField(Kind(r.PathValue("kind")), r.PathValue("field"))
-	})
-	on("DELETE /hidden/{kind}/{field}", func(r *http.Request) (any, error) {
-		s.ShowField(Kind(r.PathValue("kind")), r.PathValue("field"))
-		return nil, nil
-	})
-	on("PUT /overrides/{kind}/{id}/{field}", s.putOverride)
-	on("DELETE /overrides", func(*http.Request) (any, error) { s.ClearOverrides(); return nil, nil })
-	on("POST /permissions/revoke", s.postRevoke)
-	on("POST /permissions/grant", s.postGrant)
-	on("POST /tokens/expire", func(*http.Request) (any, error) { s.ExpireTokens(); return nil, nil })
 }
 
 // answerControl writes what a control returned: 200 with JSON, or the error
@@ -123,14 +109,6 @@ func (s *Server) overview(path string, controls []string) (any, error) {
 		"users": len(s.org.users), "departments": len(s.org.departments) - 1,
 		"settings": map[string]any{"rate_limits": s.rateLimits, "big_department": s.bigDepartment, "clock_skew_ms": s.skew.Load() / int64(time.Millisecond)},
 	}, nil
-}
-
-func (s *Server) postFault(r *http.Request) (any, error) {
-	var f Fault
-	if err := decode(r, &f); err != nil {
-		return nil, err
-	}
-	return nil, s.AddFault(f)
 }
 
 func (s *Server) putOverride(r *http.Request) (any, error) {

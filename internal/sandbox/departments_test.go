@@ -25,6 +25,9 @@ func TestGetDepartment(t *testing.T) {
 	boss := pick(t, truth.Users, func(u sandbox.User) bool { return u.IsTenantManager })
 	deputy := pick(t, truth.Users, func(u sandbox.User) bool { return !u.IsTenantManager })
 	parent := pick(t, truth.Departments, func(d sandbox.Department) bool { return d.ParentDepartmentID == "0" })
+	if _, err := k.AddUnit(sandbox.Unit{UnitID: "BU1", Name: "一", UnitType: "子公司"}); err != nil {
+		t.Fatal(err)
+	}
 	d, err := k.AddDepartment(sandbox.Department{
 		Name: "研发", ParentDepartmentID: parent.OpenDepartmentID, DepartmentID: "D077", Order: 7,
 		I18nName: sandbox.I18nName{ZhCN: "研发", EnUS: "R&D"}, ChatID: "oc_1", UnitIDs: []string{"BU1"},

@@ -10,18 +10,58 @@
 //
 //	POST /auth/v3/tenant_access_token/internal
 //	POST /auth/v3/app_access_token/internal
+//	POST /auth/v3/app_access_token
+//	POST /auth/v3/tenant_access_token
+//	POST /auth/v3/app_ticket/resend
 //	GET  /tenant/v2/tenant/query
 //	GET  /contact/v3/scopes
+//	POST /contact/v3/departments
+//	GET  /contact/v3/departments                             (historic)
 //	GET  /contact/v3/departments/:department_id
+//	PATCH, PUT, DELETE  /contact/v3/departments/:department_id
+//	PATCH /contact/v3/departments/:department_id/update_department_id
+//	POST /contact/v3/departments/unbind_department_chat
+//	POST /contact/v3/departments/search                      (with a user token)
 //	GET  /contact/v3/departments/:department_id/children
 //	GET  /contact/v3/departments/parent
 //	GET  /contact/v3/departments/batch
+//	POST /contact/v3/users
+//	GET  /contact/v3/users                                   (historic)
 //	GET  /contact/v3/users/:user_id
+//	PATCH, PUT, DELETE  /contact/v3/users/:user_id
+//	POST /contact/v3/users/:user_id/resurrect
+//	PATCH /contact/v3/users/:user_id/update_user_id
+//	POST /contact/v3/users/basic_batch
+//	GET  /search/v1/user                                     (with a user token)
 //	GET  /contact/v3/users/find_by_department
 //	GET  /contact/v3/users/batch
 //	POST /contact/v3/users/batch_get_id
+//	POST   /contact/v3/group
+//	PATCH  /contact/v3/group/:group_id
+//	DELETE /contact/v3/group/:group_id
+//	GET    /contact/v3/group/:group_id
+//	GET    /contact/v3/group/simplelist
+//	GET    /contact/v3/group/member_belong
+//	GET    /contact/v3/group/:group_id/member/simplelist
+//	POST   /contact/v3/group/:group_id/member/add
+//	POST   /contact/v3/group/:group_id/member/batch_add
+//	POST   /contact/v3/group/:group_id/member/remove
+//	POST   /contact/v3/group/:group_id/member/batch_remove
+//	POST   /contact/v3/unit
+//	PATCH  /contact/v3/unit/:unit_id
+//	DELETE /contact/v3/unit/:unit_id
+//	GET    /contact/v3/unit/:unit_id
+//	GET    /contact/v3/unit
+//	POST   /contact/v3/unit/bind_department
+//	POST   /contact/v3/unit/unbind_department
+//	GET    /contact/v3/unit/list_department
+//	GET    /contact/v3/employee_type_enums
+//	POST   /contact/v3/employee_type_enums
+//	PUT    /contact/v3/employee_type_enums/:enum_id
+//	DELETE /contact/v3/employee_type_enums/:enum_id
+//	GET    /contact/v3/custom_attrs
 //
-// These lines are also the names by which stats, faults and permissions know
+// These lines, each verb by itself, are also the names by which stats, faults and permissions know
 // an endpoint, with one space after the verb. Everything else is 404 in plain
 // text.
 //
@@ -37,8 +77,42 @@
 // and the job ids are absent, and so are empty lists other than unit_ids. Calls
 // over the rate do not count against it. The app may see everybody.
 //
-// It does not serve writes, events, user tokens, groups, units, or a narrowed
-// scope.
+// Of writes: a client_token holds for 24 hours, and a request that failed is not
+// remembered. Who was just created has not joined (is_unjoin) and may be patched
+// all the same. PUT clears what was not sent to what a new person would have,
+// but join_time to 0, and lifts a freeze. custom_attrs are replaced together. An
+// app with contact:user.base alone may write name, en_name, nickname, avatar_key,
+// gender and description. PATCH and PUT with department_ids or is_frozen count
+// as changes of them, at one a second, whether or not anything differs. Of
+// somebody who left, PATCH takes avatar_key and description only. Orders of
+// departments must differ among siblings; a department that moves to where its
+// order is taken goes last. Whoever writes a department must see its parent too,
+// be it only to rename it. The 30 001st department is refused with 40018. Where
+// two codes say the same, the ones for lengths are 44006 to 44008. Ids of
+// departments in a body are the gateway's to refuse (99992357), those of leaders
+// the method's (44022, or 41012 in a new department). Names are searched for a
+// part, without regard to case. department_path goes from the first level down,
+// its names joined by slashes.
+//
+// Groups, units and custom attributes are listed by id, members by open id,
+// employee types by enum_value, which is their page token too. A group has the
+// people who are in it themselves: member_belong does not look at its
+// departments. No write by the API touches a dynamic group (42009), and a rule in
+// a body is refused after it was checked (42024). batch_add adds all or none but
+// for those who are members (42005 in their results); batch_remove removes the
+// members where some are none, and answers 40022; to remove one who is no member
+// is a success. A member's id is not looked at by the gateway: 41073. Asking for
+// a group out of range is 42009. A unit that goes leaves its departments unbound,
+// see [Options]; unbinding what is not bound is 43058, a unit's 1001st department
+// 43017. What is wrong with an employee type is 99992402, changing a built-in one
+// too; who has a type that was deleted keeps its number. A custom attribute that
+// is removed takes its values along without an event for each person.
+//
+// # Companies
+//
+// A company is made up from a seed, a size and a [Shape], or written down in a
+// [Scenario], or both; all of it within Feishu's limits. What life does keeps
+// every invariant, and keeps the company about as large as it was.
 //
 // # Controls
 //
@@ -48,7 +122,7 @@
 // and msg. Ids are open_id and open_department_id.
 //
 //	GET    /                        addresses, app, endpoints, controls, settings
-//	GET    /truth                   the whole company: [Truth]
+//	GET    /truth                   the whole company: [Truth]; ?app_id= as that app may see it: [Seen]
 //	GET    /stats                   what each endpoint has seen: [EndpointStats]
 //	DELETE /stats                   start counting anew
 //
@@ -61,13 +135,43 @@
 //	PATCH  /departments/{id}        {"parent_department_id":"od-…"}: fields of [Department]
 //	DELETE /departments/{id}        43011 and 43012 where it is not empty
 //
-//	GET    /faults                  those that are not used up
+//	GET    /groups/{id}             and POST /groups, PATCH, DELETE: fields of [Group], members and all,
+//	                                {"name":"讲师","type":2,"users":["ou_…"]}, {"departments":["od-…"]}
+//	GET    /units/{id}              likewise, of [Unit]: {"name":"华东","unit_type":"子公司","departments":["od-…"]}
+//	GET    /employee_types/{id}     likewise, of [EmployeeType]: {"content":"返聘"}, {"enum_status":2}
+//	GET    /custom_attrs/{id}       likewise, of [CustomAttrDefinition]: {"type":"TEXT","i18n_name":[{"locale":"zh_cn","value":"技能"}]}
+//	PUT    /allow_open_query        {"allow_open_query":false}: apps see no custom attributes
+//	GET    /features                what the tenant has of Feishu: [Features]
+//	PATCH  /features                {"units":false}: 43050 from now on
+//
+//	GET    /permissions             which of them opens which endpoint and shows which field
+//	GET    /apps                    all [App]s
+//	POST   /apps                    {"app_id":"cli_b","app_secret":"…","permissions":["contact:contact.base:readonly"]}
+//	PUT    /apps/{id}/range         {"department_ids":["od-…"],"group_ids":["…"]}: [Range]; {} is everybody
+//	PUT    /apps/{id}/permissions/{scope}   and DELETE
+//	PUT    /apps/{id}/monthly_calls {"monthly_calls":1000}: 99991403 above
+//	POST   /tokens/user             {"app_id":"cli_b","open_id":"ou_…","scopes":null}: a user_access_token
+//
+//	GET    /faults                  those that are not used up, with what is left
+//	GET    /faults/presets          faults that have names: [Presets]
 //	POST   /faults                  {"endpoint":"GET /contact/v3/users/batch","count":2,"status":502}: [Fault]
-//	                                {"endpoint":"…","status":429,"code":99991400,
-//	                                 "headers":{"x-ogw-ratelimit-limit":"50","x-ogw-ratelimit-reset":"1"}}
-//	                                {"count":-1,"delay_ms":200}, {"cut":true}, {"content_type":"text/html"},
-//	                                {"expire_tokens":true}, {"refuse_page_token":true}
-//	DELETE /faults
+//	                                {"preset":"throttle","probability":0.1}, {"preset":"forbidden","below":"od-…","count":-1}
+//	                                {"endpoint":"GET /contact/v3/users*","app_id":"cli_…","skip":3,"for_ms":5000,"delay_ms":200}
+//	                                {"cut":true}, {"content_type":"text/html"}, {"expire_tokens":true}, {"refuse_page_token":true},
+//	                                {"page_limit":3}, {"empty_page":true}, {"repeat_page":true}, {"empty_list":true},
+//	                                {"hide":{"user":["mobile"]}}, {"range":{"nobody":true}}, {"stale":true,"count":5}
+//	DELETE /faults, /faults/{id}
+//
+//	GET    /history                 the last thousand requests: [Request]; ?endpoint= ?code= ?app_id= ?last=
+//	DELETE /history
+//
+//	GET    /life                    [LifeStatus]
+//	PUT    /life                    {"per_second":2,"seed":1}: people come, move, rise and go; see [Life]
+//	POST   /life                    {"changes":20}: so many at once
+//	DELETE /life                    stop
+//
+//	GET    /scenario                how far it has come: [ScenarioStatus]
+//	POST   /scenario/continue       end the wait under way
 //
 //	GET    /hidden
 //	PUT    /hidden/{kind}/{field}   leave a field out of every user, department or tenant
@@ -77,5 +181,5 @@
 //	POST   /permissions/revoke      {"endpoint":"GET /contact/v3/scopes"}: 99991672 from now on
 //	POST   /permissions/grant       the same body
 //	POST   /tokens/expire
-//	PATCH  /settings                {"rate_limits":false,"big_department":500}
+//	PATCH  /settings                {"rate_limits":false,"big_department":500,"clock_skew_ms":-90000}
 package sandbox

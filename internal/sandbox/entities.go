@@ -56,6 +56,17 @@ type User struct {
 	JobLevelID   string       `json:"job_level_id"`
 	JobFamilyID  string       `json:"job_family_id"`
 	CustomAttrs  []CustomAttr `json:"custom_attrs,omitempty"`
+	AssignInfo   []Seat       `json:"assign_info,omitempty"`
+}
+
+// Seat is a licence that somebody has. Only the controls assign any.
+type Seat struct {
+	SubscriptionID string   `json:"subscription_id"`
+	LicensePlanKey string   `json:"license_plan_key"`
+	ProductName    string   `json:"product_name"`
+	I18nName       I18nName `json:"i18n_name"`
+	StartTime      string   `json:"start_time"` // epoch seconds
+	EndTime        string   `json:"end_time"`   // epoch seconds
 }
 
 // Status is the set of independent flags of a person's account.

@@ -9,8 +9,11 @@ type Group struct {
 	Name        string   `json:"name"`
 	Description string   `json:"description"`
 	Type        int      `json:"type"`
-	Users       []string `json:"users,omitempty"`       // in the order in which they came
-	Departments []string `json:"departments,omitempty"` // only the admin console puts them there
+	Users       []string `json:"users,omitempty"`       // sorted
+	Departments []string `json:"departments,omitempty"` // sorted; only the admin console puts them there
+	// AdminOnly marks a group with settings that the API does not cover: asking
+	// for it answers 42029, though listings show it.
+	AdminOnly bool `json:"admin_only,omitempty"`
 }
 
 func (g *Group) clone() Group {
@@ -30,7 +33,7 @@ type Unit struct {
 	UnitID      string   `json:"unit_id"`
 	Name        string   `json:"name"`
 	UnitType    string   `json:"unit_type"`
-	Departments []string `json:"departments,omitempty"` // open_department_ids, as bound
+	Departments []string `json:"departments,omitempty"` // open_department_ids, sorted
 }
 
 func (u *Unit) clone() Unit {

@@ -1,81 +1,116 @@
 package sandbox
 
 import (
-	"cmp"
-	"net/http"
+	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Fault is something that goes wrong for some calls. Without Status, Code and
-// Body the call is answered as ever, and only what else is set happens to the
-// answer.
-type Fault struct {
-	// Endpoint is the endpoint's name, such as "GET /contact/v3/users/:user_id";
-	// empty stands for every endpoint but the token ones.
-	Endpoint string `json:"endpoint"`
-	// Match, where set, picks the calls whose path and query contain it.
-	Match string `json:"match,omitempty"`
-	// Skip lets that many calls pass first.
-	Skip int `json:"skip,omitempty"`
-	// Count is how many calls are hit: 0 is one, a negative number is all until
-	// the faults are cleared.
-	Count int `json:"count,omitempty"`
-
-	Status      int               `json:"status,omitempty"` // HTTP
-	Code        int               `json:"code,omitempty"`   // Feishu's, in Feishu's envelope
-	Msg         string            `json:"msg,omitempty"`    // with Code; Feishu's own text where empty
-	Body        string            `json:"body,omitempty"`   // instead of the envelope, as it is
-	Headers     map[string]string `json:"headers,omitempty"`
-	ContentType string            `json:"content_type,omitempty"`
-	DelayMS     int               `json:"delay_ms,omitempty"` // before anything else happens
-	Cut         bool              `json:"cut,omitempty"`      // break the connection in the middle of the body
-
-	// ExpireTokens ends all access tokens before the call is looked at.
-	ExpireTokens bool `json:"expire_tokens,omitempty"`
-	// RefusePageToken answers 40012, and only to calls that bring a page_token.
-	RefusePageToken bool `json:"refuse_page_token,omitempty"`
+// subject is what a call is about, as far as faults ask.
+type subject struct {
+	endpoint *endpoint
+	uri      string
+	query    url.Values
+	now      time.Time
+	app      string
+	above    []string // the departments that the call names, and all above them
 }
 
-// replaces tells whether the fault answers in the place of the method.
-func (f *Fault) replaces() bool {
-	return f.Status != 0 || f.Code != 0 || f.Body != "" || f.RefusePageToken
-}
-
-func (f *Fault) hits(endpoint, uri string, query url.Values) bool {
+func (f *setFault) hits(s *subject) bool {
 	switch {
-	case f.Endpoint != "" && f.Endpoint != endpoint:
-		return false
-	case f.Endpoint == "" && strings.HasPrefix(endpoint, "POST /auth/"):
-		return false
-	case f.Match != "" && !strings.Contains(uri, f.Match):
-		return false
-	case f.RefusePageToken && query.Get("page_token") == "":
+	case f.Count == 0, // used up, by a call that is under way
+		!names(f.Endpoint, s.endpoint.name),
+		f.App != "" && f.App != s.app,
+		f.Match != "" && !strings.Contains(s.uri, f.Match),
+		f.Below != "" && !slices.Contains(s.above, f.Below),
+		f.RefusePageToken && s.query.Get("page_token") == "",
+		f.Stale && (s.endpoint.write || f.past == nil):
 		return false
 	}
 	return true
 }
 
+// setFault is a fault at work.
+type setFault struct {
+	Fault
+	rng   *rand.Rand
+	until time.Time     // zero: no end
+	past  *organisation // of a stale one, once there was a write
+}
+
+// over tells whether the fault's time is up. One that waits for the next write
+// after its time is not over.
+func (f *setFault) over(now time.Time) bool {
+	if f.until.IsZero() || now.Before(f.until) {
+		return false
+	}
+	if f.Stale && f.Count < 0 {
+		f.past, f.until = nil, time.Time{}
+		return false
+	}
+	return true
+}
+
+// hit is a fault that a call has met.
+type hit struct {
+	Fault
+	set      *setFault
+	past     *organisation
+	reshaped bool // something came of Fault.reshapes
+}
+
 // faults are those that are set, in the order in which they were.
 type faults struct {
-	mu   sync.Mutex
-	list []Fault
+	mu    sync.Mutex
+	list  []*setFault
+	given int // ids
 }
 
-func (fs *faults) add(f Fault) {
-	f.Count = cmp.Or(f.Count, 1)
+func (fs *faults) add(f Fault, now time.Time) (Fault, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	fs.list = append(fs.list, f)
+	if f.ID == "" {
+		fs.given++
+		f.ID = "f" + strconv.Itoa(fs.given)
+	}
+	if slices.ContainsFunc(fs.list, func(other *setFault) bool { return other.ID == f.ID }) {
+		return f, fmt.Errorf("the id %q is taken", f.ID)
+	}
+	f.Hits = 0
+	if f.Count == 0 {
+		f.Count = 1
+		if f.Probability > 0 || f.ForMS > 0 {
+			f.Count = -1
+		}
+	}
+	set := &setFault{Fault: f, rng: rand.New(rand.NewPCG(f.Seed, 0x6661756c74))}
+	if f.ForMS > 0 && !f.Stale {
+		set.until = now.Add(time.Duration(f.ForMS) * time.Millisecond)
+	}
+	fs.list = append(fs.list, set)
+	return f, nil
 }
 
-func (fs *faults) all() []Fault {
+func (fs *faults) all(now time.Time) []Fault {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	return slices.Clone(fs.list)
+	fs.endThoseOver(now)
+	out := make([]Fault, 0, len(fs.list))
+	for _, f := range fs.list {
+		if f.Count != 0 {
+			out = append(out, f.Fault)
+		}
+	}
+	return out
+}
+
+func (fs *faults) endThoseOver(now time.Time) {
+	fs.list = slices.DeleteFunc(fs.list, func(f *setFault) bool { return f.over(now) })
 }
 
 func (fs *faults) clear() {
@@ -84,96 +119,63 @@ func (fs *faults) clear() {
 	fs.list = nil
 }
 
-// take finds the fault for a call, and uses up one of its count.
-func (fs *faults) take(endpoint, uri string, query url.Values) *Fault {
+func (fs *faults) remove(id string) bool {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	for i := range fs.list {
-		f := &fs.list[i]
-		if !f.hits(endpoint, uri, query) {
+	before := len(fs.list)
+	fs.list = slices.DeleteFunc(fs.list, func(f *setFault) bool { return f.ID == id })
+	return len(fs.list) < before
+}
+
+// wants tells what has to be known of a call before a fault can be found for it.
+func (fs *faults) wants() (some, departments bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return len(fs.list) > 0, slices.ContainsFunc(fs.list, func(f *setFault) bool { return f.Below != "" })
+}
+
+// take finds the fault for a call, and uses up one of its count.
+func (fs *faults) take(s *subject) *hit {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	fs.endThoseOver(s.now)
+	for i, f := range fs.list {
+		if !f.hits(s) {
 			continue
 		}
 		if f.Skip > 0 {
 			f.Skip--
 			continue
 		}
-		taken := *f
+		if f.Probability > 0 && f.rng.Float64() >= f.Probability {
+			continue
+		}
+		f.Hits++
+		taken := &hit{Fault: f.Fault, set: f, past: f.past}
+		if f.DelayMaxMS > f.DelayMS {
+			taken.DelayMS += f.rng.IntN(f.DelayMaxMS - f.DelayMS + 1)
+		}
 		if f.Count > 0 {
 			f.Count--
 		}
-		if f.Count == 0 {
+		if f.Count == 0 && !f.reshapes() { // of those the answer decides; see settle
 			fs.list = slices.Delete(fs.list, i, i+1)
 		}
-		return &taken
+		return taken
 	}
 	return nil
 }
 
-// answerWith answers a call under a fault, which may be nil. sent is false
-// when the caller left during a delay.
-func (s *Server) answerWith(c *call, f *Fault) (a answer, sent bool) {
-	if f == nil {
-		return c.answer(), true
-	}
-	if !wait(c.request, time.Duration(f.DelayMS)*time.Millisecond) {
-		return answer{}, false
-	}
-	if f.ExpireTokens {
-		s.tokens.expireAll()
-	}
-	if f.replaces() {
-		a = c.faultAnswer(f)
-	} else {
-		a = c.answer()
-	}
-	a.contentType = cmp.Or(f.ContentType, a.contentType)
-	if len(f.Headers) > 0 {
-		headers := map[string]string{}
-		for _, from := range []map[string]string{a.headers, f.Headers} {
-			for name, value := range from {
-				headers[http.CanonicalHeaderKey(name)] = value
-			}
-		}
-		a.headers = headers
-	}
-	return a, true
-}
-
-// faultAnswer is the answer of a fault that replaces the method's.
-func (c *call) faultAnswer(f *Fault) answer {
-	if f.Body != "" {
-		return answer{
-			status: cmp.Or(f.Status, http.StatusOK), code: cmp.Or(f.Code, -1),
-			contentType: jsonType, body: []byte(f.Body),
+// settle ends what take began: a call on which the fault had no effect does not
+// count.
+func (fs *faults) settle(h *hit, effective bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if !effective {
+		h.set.Hits--
+		if h.set.Count >= 0 {
+			h.set.Count++
 		}
 	}
-	code := f.Code
-	switch {
-	case code != 0:
-	case f.RefusePageToken:
-		code = codePageToken
-	case f.Status == http.StatusTooManyRequests:
-		code = codeRateLimit
-	default:
-		code = codeInternal
-	}
-	e := refuse(code)
-	e.Status = cmp.Or(f.Status, e.Status)
-	e.Msg = cmp.Or(f.Msg, e.Msg)
-	return c.refusal(e)
-}
-
-// wait reports false when the caller is gone before the time is over.
-func wait(r *http.Request, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-r.Context().Done():
-		return false
-	}
+	fs.list = slices.DeleteFunc(fs.list, func(f *setFault) bool { return f == h.set && f.Count == 0 })
 }

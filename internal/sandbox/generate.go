@@ -27,6 +27,8 @@ type generator struct {
 	crowd *node         // the department with the most direct members
 	users []*User
 	names *namer
+	shape Shape
+	sides [2][]*node // of a matrix: product lines and functions, the tops first
 }
 
 func generate(cfg Config) *organisation {
@@ -38,14 +40,22 @@ func generate(cfg Config) *organisation {
 		rng:   rand.New(rand.NewPCG(cfg.Seed, 0x6f72676d6972726f)),
 		org:   newOrganisation(tenant, cfg.Seed),
 		depth: map[*node]int{},
+		shape: cfg.Shape,
 	}
 	g.names = newNamer(g.rng)
 	g.nodes = []*node{g.org.root}
-	g.makeTree(cfg.Departments)
+	g.shapeTree(cfg.Departments)
 	g.makePeople(cfg.People)
 	g.seatPeople()
-	g.chooseLeaders()
-	g.linkLeaders()
+	if g.isMatrix(cfg.Departments) && cfg.People > 0 {
+		g.chooseDualLeaders()
+		g.linkLeaders()
+		g.linkDottedLines()
+	} else {
+		g.chooseLeaders()
+		g.linkLeaders()
+	}
+	g.makeResources(cfg.Seed)
 	return g.org
 }
 
@@ -118,8 +128,12 @@ func (g *generator) makeDepartment(parent *node) *node {
 // departmentName is a name that no sibling has.
 func (g *generator) departmentName(parent *node, level int) phrase {
 	at := len(parent.children)
-	if at >= usualChildren { // only the wide department comes here: branches, city by city
+	if at >= usualChildren { // in a wide department: branches, city by city
 		city := cities[(at-usualChildren)%len(cities)]
+		if round := (at - usualChildren) / len(cities); round > 0 {
+			number := strconv.Itoa(round + 1)
+			return phrase{city.zh + "第" + number + "分公司", city.en + " Branch " + number}
+		}
 		return phrase{city.zh + "分公司", city.en + " Branch"}
 	}
 	rank := ranks[min(level, len(ranks))-1]

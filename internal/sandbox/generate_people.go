@@ -21,6 +21,8 @@ func (g *generator) makePeople(n int) {
 	for i := range n {
 		u := g.makePerson(i, accounts)
 		switch {
+		case g.sides[0] != nil:
+			u.Orders = g.placeInMatrix(i < rootUsers)
 		case i < rootUsers || len(seats) == 0:
 			u.Orders = []Order{{DepartmentID: rootID, DepartmentOrder: 1, IsPrimaryDept: true}}
 		case i < rootUsers+g.crowdSize(n):
@@ -40,6 +42,8 @@ func (g *generator) crowdSize(n int) int {
 	switch {
 	case g.crowd == nil:
 		return 0
+	case g.shape == ShapeWide:
+		return min(mostMembers, n/4)
 	case n >= 1000:
 		return max(250, min(600, n/12))
 	default:
@@ -87,6 +91,11 @@ func (g *generator) place(primary *node, seats []*node) []Order {
 			}
 		}
 	}
+	return g.ordersIn(in)
+}
+
+// ordersIn ranks departments in the order given, the first one primary.
+func (g *generator) ordersIn(in []*node) []Order {
 	orders := make([]Order, len(in))
 	for i, n := range in {
 		orders[i] = Order{DepartmentID: n.OpenDepartmentID, DepartmentOrder: len(in) - i, IsPrimaryDept: i == 0}

@@ -20,6 +20,7 @@ var (
 	tier3 = []window{{100, time.Minute}}
 	tier4 = []window{{50, time.Second}, {1000, time.Minute}}
 	tier5 = []window{{1, time.Second}}
+	tier6 = []window{{5, time.Second}}
 	tier8 = []window{{20, time.Second}}
 )
 

@@ -19,20 +19,25 @@ type organisation struct {
 	byUserID lookup
 	byMobile lookup
 	byEmail  lookup
+	writes
 
 	departments map[string]*node // by open_department_id; the root is "0"
 	byCustom    map[string]*node // by department_id
 	root        *node
 
-	groups map[string]*Group
-	units  map[string]*Unit
-	// In the order in which they are listed.
-	employeeTypes  []*EmployeeType
-	customAttrs    []*CustomAttrDefinition
+	groups         map[string]*Group
+	units          map[string]*Unit
+	employeeTypes  []*EmployeeType         // by enum_value
+	enumsMade      int                     // those that the company ever made: deleted ones count
+	customAttrs    []*CustomAttrDefinition // by id
 	allowOpenQuery bool
+	features       Features
 	// groupChanges counts the changes of groups: what was worked out from
 	// their members for another value is stale.
 	groupChanges uint64
+	// peopleChanges counts the people who came and who were erased, for those
+	// who remember open_ids.
+	peopleChanges uint64
 
 	// changes are what the mutation under way has done so far.
 	changes []change
@@ -45,6 +50,9 @@ type organisation struct {
 	visits uint64
 
 	ids idSource
+	// resourceIDs makes the ids of everything but people and departments, so
+	// that these are the same whatever else there is.
+	resourceIDs idSource
 }
 
 // node is a department in the tree.
@@ -117,6 +125,7 @@ func newOrganisation(tenant Tenant, seed uint64) *organisation {
 		byUserID:    newLookup(),
 		byMobile:    newLookup(),
 		byEmail:     newLookup(),
+		writes:      newWrites(),
 		departments: map[string]*node{},
 		byCustom:    map[string]*node{},
 		groups:      map[string]*Group{},
@@ -124,7 +133,10 @@ func newOrganisation(tenant Tenant, seed uint64) *organisation {
 		ids:         newIDSource(seed),
 
 		allowOpenQuery: true,
+		features:       Features{Groups: true, Units: true},
+		resourceIDs:    newIDSource(^seed),
 	}
+	o.employeeTypes = builtInEmployeeTypes(o.resourceIDs)
 	o.root = &node{Department: Department{OpenDepartmentID: rootID, DepartmentID: rootID}}
 	o.departments[rootID] = o.root
 	o.byCustom[rootID] = o.root

@@ -57,6 +57,16 @@ func (p pager) seal(endpoint string, params map[string]string, query url.Values,
 // open reads a token that seal made for the same call. ok is false where there
 // is no token.
 func (p pager) open(endpoint string, params map[string]string, query url.Values) (c cursor, ok bool, err error) {
+	c, ok, err = p.unseal(endpoint, params, query)
+	if !ok || c.part != stayPart {
+		return c, ok, err
+	}
+	query = maps.Clone(query)
+	query.Set("page_token", c.id)
+	return p.unseal(endpoint, params, query)
+}
+
+func (p pager) unseal(endpoint string, params map[string]string, query url.Values) (c cursor, ok bool, err error) {
 	token := query.Get("page_token")
 	if token == "" {
 		return cursor{}, false, nil
@@ -70,6 +80,19 @@ func (p pager) open(endpoint string, params map[string]string, query url.Values)
 		return cursor{}, false, refuse(codePageToken)
 	}
 	return cursor{part: plain[0], rank: int64(binary.BigEndian.Uint64(plain[1:9])), id: string(plain[9:])}, true, nil
+}
+
+// stayPart marks a token that leads to the page that another token leads to.
+const stayPart = 0xff
+
+// stay makes a token that leads to the page that the call has just asked for. It
+// is another one each time, so that no client takes it for a loop.
+func (p pager) stay(endpoint string, params map[string]string, query url.Values) string {
+	token, times := query.Get("page_token"), int64(0)
+	if c, ok, _ := p.unseal(endpoint, params, query); ok && c.part == stayPart {
+		token, times = c.id, c.rank+1
+	}
+	return p.seal(endpoint, params, query, cursor{part: stayPart, rank: times, id: token})
 }
 
 func (p pager) mac(endpoint string, params map[string]string, query url.Values, plain []byte) []byte {

@@ -40,6 +40,8 @@ const (
 	scopeUnitWrite    = "contact:unit"
 	scopeSearch       = "search:department:read"
 	scopeTenant       = "tenant:tenant:readonly"
+	scopeBasicBatch   = "contact:user.basic_profile:readonly"
+	scopeUserSearch   = "contact:user:search"
 )
 
 // Permissions that come together in Feishu's tables.
@@ -79,8 +81,8 @@ func FieldPermissions() []FieldPermission {
 	number, gender := with(scopeEmployee, scopeEmployeeNo), with(scopeGender)
 	dept, organize := with(scopeDeptBase), with(scopeOrganize)
 	// In events these are shown by readonly_as_app and its elders, or a scope of their own.
-	user := func(field string, any []string, event ...string) FieldPermission {
-		return FieldPermission{Kind: KindUser, Field: field, Any: any, InEvents: len(event) > 0, EventAny: event}
+	user := func(field string, shows []string, event ...string) FieldPermission {
+		return FieldPermission{Kind: KindUser, Field: field, Any: shows, InEvents: len(event) > 0, EventAny: event}
 	}
 	open := func(kind Kind, field string, inEvents bool) FieldPermission {
 		return FieldPermission{Kind: kind, Field: field, InEvents: inEvents}
@@ -92,8 +94,8 @@ func FieldPermissions() []FieldPermission {
 		}
 		return f
 	}
-	department := func(field string, any, event []string) FieldPermission {
-		return FieldPermission{Kind: KindDepartment, Field: field, Any: any, InEvents: event != nil, EventAny: event}
+	department := func(field string, shows, event []string) FieldPermission {
+		return FieldPermission{Kind: KindDepartment, Field: field, Any: shows, InEvents: event != nil, EventAny: event}
 	}
 	return []FieldPermission{
 		open(KindUser, "open_id", true), open(KindUser, "union_id", true),
@@ -123,7 +125,7 @@ func FieldPermissions() []FieldPermission {
 		department("name", dept, dept), department("i18n_name", dept, nil), department("department_id", dept, dept),
 		department("chat_id", dept, organize), department("status", dept, dept),
 		department("parent_department_id", organize, organize), department("leader_user_id", organize, dept),
-		department("order", organize, organize), department("unit_ids", organize, nil),
+		department("order", organize, organize), department("unit_ids", organize, organize), // in events by an option only
 		department("member_count", organize, nil), department("primary_member_count", organize, nil),
 		department("leaders.leaderID", organize, organize),
 		{Kind: KindDepartment, Field: "department_hrbps", Any: []string{scopeHRBP}, InEvents: true, EventAny: []string{scopeHRBP}, SelfBuiltOnly: true},

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"slices"
 	"sync/atomic"
 )
@@ -46,6 +47,9 @@ func (s *Server) SetRange(appID string, r Range) error {
 }
 
 func (o *organisation) checkRange(r Range) error {
+	if r.Nobody && len(r.Departments)+len(r.Users)+len(r.Groups) > 0 {
+		return errors.New("a range of nobody names neither departments nor users nor groups")
+	}
 	for _, id := range r.Departments {
 		if o.departments[id] == nil {
 			return errUnknown("department", id)

@@ -3,28 +3,45 @@ package sandbox
 import (
 	"encoding/json"
 	"net/url"
-	"strconv"
 )
 
 // view is how one call sees the organisation: the id kinds that it asked for,
 // and what the controls have hidden or replaced.
 type view struct {
 	org       *organisation
-	app       *app  // nil sees everything
-	person    *User // in whose name the call is, if any
+	app       *app            // nil sees everything
+	apps      map[string]*app // all there are, to know their open_ids
+	person    *User           // in whose name the call is, if any
 	kinds     kinds
 	hidden    map[Kind]map[string]bool
 	overrides map[entityKey]map[string]json.RawMessage
 }
 
-// userFields are the keys that differ from method to method.
-type userFields int
+// userFields are those keys of a person that not every method shows.
+type userFields uint
 
 const (
-	getFields   userFields = iota // users/:user_id
-	listFields                    // find_by_department
-	batchFields                   // users/batch
+	withNickname userFields = 1 << iota
+	withAvatarKey
+	withIsFrozen // at the top level
+	withGeo
+	withJob // level, family, and leaders by dotted lines
+	withAssignInfo
+	withPath // department_path
+
+	getFields      = withNickname | withGeo | withJob | withAssignInfo | withPath
+	listFields     = withNickname | withIsFrozen | withGeo | withJob | withPath // find_by_department
+	batchFields    = withNickname | withAvatarKey | withIsFrozen | withGeo | withJob
+	historicFields = withIsFrozen // the historic GET /users
+	createFields   = withNickname | withAvatarKey | withIsFrozen | withGeo | withJob
+	patchFields    = withNickname | withIsFrozen | withJob
+	putFields      = withNickname | withAvatarKey | withIsFrozen
 )
+
+// allUserFields are those that some method that reads shows to an app.
+const allUserFields = getFields | listFields | batchFields
+
+func (f userFields) has(field userFields) bool { return f&field != 0 }
 
 // user and department translate a reference into the kind of id that the caller
 // wants.
@@ -47,12 +64,13 @@ func (v *view) findUser(id string) (*User, error) {
 	if v.kinds.user != openID {
 		return v.org.user(v.kinds.user, id)
 	}
-	if canonical := v.app.canonical(id, v.org); canonical != "" {
-		if u := v.org.users[canonical]; u != nil {
-			return u, nil
+	if u := v.org.users[v.app.canonical(id, v.org)]; u != nil {
+		return u, nil
+	}
+	for _, other := range v.apps {
+		if other != v.app && v.org.users[other.canonical(id, v.org)] != nil {
+			return nil, refuse(codeCrossApp)
 		}
-	} else if v.org.users[id] != nil {
-		return nil, refuse(codeCrossApp) // an id of the first app
 	}
 	return nil, unknownUser(openID, id)
 }
@@ -80,10 +98,13 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 		o.str("user_id", u.UserID)
 		return o.end()
 	}
+	if fields.has(withAssignInfo) && len(u.AssignInfo) > 0 && o.key("assign_info") {
+		o.buf = append(o.buf, marshal(u.AssignInfo)...)
+	}
 	if o.key("avatar") {
 		o.buf = appendAvatar(o.buf, u.AvatarKey)
 	}
-	if fields == batchFields {
+	if fields.has(withAvatarKey) {
 		o.strIf("avatar_key", u.AvatarKey)
 	}
 	o.str("city", u.City)
@@ -92,8 +113,11 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 		o.buf = v.appendAttrs(o.buf, u.CustomAttrs)
 	}
 	o.strs("department_ids", u.DepartmentIDs, v.department)
+	if fields.has(withPath) && v.person != nil && o.key("department_path") {
+		o.buf = v.appendPaths(o.buf, u)
+	}
 	o.str("description", u.Description)
-	if len(u.DottedLine) > 0 {
+	if fields.has(withJob) && len(u.DottedLine) > 0 {
 		o.strs("dotted_line_leader_user_ids", u.DottedLine, v.user)
 	}
 	o.strIf("email", u.Email)
@@ -102,20 +126,26 @@ func (v *view) appendUser(buf []byte, u *User, fields userFields) []byte {
 	o.str("en_name", u.EnName)
 	o.strIf("enterprise_email", u.EnterpriseEmail)
 	o.int("gender", int64(u.Gender))
-	o.strIf("geo", u.Geo)
-	if fields != getFields {
+	if fields.has(withGeo) {
+		o.strIf("geo", u.Geo)
+	}
+	if fields.has(withIsFrozen) {
 		o.bool("is_frozen", u.Status.IsFrozen)
 	}
 	o.bool("is_tenant_manager", u.IsTenantManager)
-	o.strIf("job_family_id", u.JobFamilyID)
-	o.strIf("job_level_id", u.JobLevelID)
+	if fields.has(withJob) {
+		o.strIf("job_family_id", u.JobFamilyID)
+		o.strIf("job_level_id", u.JobLevelID)
+	}
 	o.str("job_title", u.JobTitle)
 	o.int("join_time", u.JoinTime)
 	o.strIf("leader_user_id", v.user(u.LeaderUserID))
 	o.str("mobile", u.Mobile)
 	o.bool("mobile_visible", u.MobileVisible)
 	o.str("name", u.Name)
-	o.strIf("nickname", u.Nickname)
+	if fields.has(withNickname) {
+		o.strIf("nickname", u.Nickname)
+	}
 	o.str("open_id", v.app.openID(u.OpenID))
 	if o.key("orders") {
 		o.buf = v.appendOrders(o.buf, u.Orders)
@@ -222,87 +252,4 @@ func (v *view) appendAttrValue(buf []byte, value CustomAttrValue) []byte {
 	o.strIf("text", value.Text)
 	o.strIf("url", value.URL)
 	return o.end()
-}
-
-// appendDepartment appends a department. The root is shown as Feishu shows
-// it: two ids, an empty name and the counts.
-func (v *view) appendDepartment(buf []byte, n *node) []byte {
-	o := begin(buf, v.hidden[KindDepartment], v.overridesOf(KindDepartment, n.OpenDepartmentID))
-	isRoot := n.parent == nil
-	if !isRoot {
-		o.strIf("chat_id", n.ChatID)
-		if len(n.HRBPs) > 0 {
-			o.strs("department_hrbps", n.HRBPs, v.user)
-		}
-	}
-	o.str("department_id", n.DepartmentID)
-	if !isRoot {
-		v.groupChatTypes(&o, n.GroupChatEmployeeTypes)
-		if o.key("i18n_name") {
-			o.buf = appendI18n(o.buf, n.I18nName)
-		}
-		o.strIf("leader_user_id", v.user(n.LeaderUserID))
-		if len(n.Leaders) > 0 && o.key("leaders") {
-			o.buf = v.appendLeaders(o.buf, n.Leaders)
-		}
-	}
-	o.int("member_count", int64(n.MemberCount))
-	o.str("name", n.Name)
-	o.str("open_department_id", n.OpenDepartmentID)
-	if !isRoot {
-		if o.key("order") {
-			o.buf = append(o.buf, '"')
-			o.buf = strconv.AppendInt(o.buf, n.Order, 10)
-			o.buf = append(o.buf, '"')
-		}
-		o.str("parent_department_id", v.department(n.ParentDepartmentID))
-	}
-	o.int("primary_member_count", int64(n.PrimaryMemberCount))
-	if !isRoot {
-		if o.key("status") {
-			o.buf = append(o.buf, `{"is_deleted":false}`...)
-		}
-		o.strs("unit_ids", n.UnitIDs, same)
-	}
-	return o.end()
-}
-
-func (v *view) groupChatTypes(o *object, types []int) {
-	if len(types) == 0 || !o.key("group_chat_employee_types") {
-		return
-	}
-	o.buf = append(o.buf, '[')
-	for i, t := range types {
-		if i > 0 {
-			o.buf = append(o.buf, ',')
-		}
-		o.buf = strconv.AppendInt(o.buf, int64(t), 10)
-	}
-	o.buf = append(o.buf, ']')
-}
-
-func appendI18n(buf []byte, n I18nName) []byte {
-	o := begin(buf, nil, nil)
-	o.str("en_us", n.EnUS)
-	o.str("ja_jp", n.JaJP)
-	o.str("zh_cn", n.ZhCN)
-	return o.end()
-}
-
-// appendLeaders writes the keys in camel case, as Feishu does here and nowhere
-// else. leaders.leaderID has a permission of its own.
-func (v *view) appendLeaders(buf []byte, leaders []Leader) []byte {
-	buf = append(buf, '[')
-	for i, l := range leaders {
-		if i > 0 {
-			buf = append(buf, ',')
-		}
-		o := begin(buf, nil, nil)
-		if !v.hidden[KindDepartment]["leaders.leaderID"] {
-			o.str("leaderID", v.user(l.LeaderID))
-		}
-		o.int("leaderType", int64(l.LeaderType))
-		buf = o.end()
-	}
-	return append(buf, ']')
 }

@@ -18,6 +18,7 @@ type endpoint struct {
 	userToken     bool // takes a user's token too
 	userTokenOnly bool // and no app's
 	selfBuiltOnly bool // not for apps of the marketplace
+	restParam     bool // the last parameter may hold slashes, as an enum_id that an SDK does not escape
 
 	index int // in the list of endpoints
 	meter meter
@@ -31,7 +32,12 @@ const prefix = "/open-apis"
 // endpoints lists what the service answers. The tables of the methods stand
 // beside them.
 func endpoints() []*endpoint {
-	all := slices.Concat(tokenEndpoints(), tenantEndpoints(), scopeEndpoints(), departmentEndpoints(), userEndpoints())
+	all := slices.Concat(
+		tokenEndpoints(), tenantEndpoints(), scopeEndpoints(),
+		departmentEndpoints(), departmentListEndpoints(), departmentWriteEndpoints(),
+		userEndpoints(), userListEndpoints(), userWriteEndpoints(),
+		groupEndpoints(), unitEndpoints(), employeeTypeEndpoints(), customAttrEndpoints(),
+	)
 	for i, e := range all {
 		e.index = i
 		if !e.open && e.tier == nil {
@@ -47,6 +53,7 @@ type routes struct {
 	literal map[string]*routes
 	param   *routes
 	name    string // of the parameter that leads here
+	rest    bool   // the parameter takes all that is left of the path
 	verbs   map[string]*endpoint
 }
 
@@ -58,6 +65,7 @@ func newRoutes(all []*endpoint) *routes {
 		for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/"), "/") {
 			at = at.child(segment)
 		}
+		at.rest = at.rest || e.restParam
 		if at.verbs == nil {
 			at.verbs = map[string]*endpoint{}
 		}
@@ -96,7 +104,10 @@ func (r *routes) find(verb, escapedPath string) (*endpoint, map[string]string) {
 		segments = slices.Delete(segments, last, last+1)
 	}
 	var params map[string]string
-	for _, segment := range segments {
+	for i, segment := range segments {
+		if r.param != nil && r.param.rest {
+			segment = strings.Join(segments[i:], "/")
+		}
 		text, err := url.PathUnescape(segment)
 		if err != nil {
 			return nil, nil
@@ -112,7 +123,9 @@ func (r *routes) find(verb, escapedPath string) (*endpoint, map[string]string) {
 		if next == nil {
 			return nil, nil
 		}
-		r = next
+		if r = next; r.rest {
+			break
+		}
 	}
 	e := r.verbs[verb]
 	if e == nil || slashed && !e.open { // the token endpoints alone take a slash at the end

@@ -17,11 +17,15 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Request-Id", logID)
 	h.Set("Date", now.UTC().Format(http.TimeFormat))
 
+	if s.servePush(w, r) {
+		return
+	}
 	e, params := s.routes.find(r.Method, r.URL.EscapedPath())
 	if e == nil {
 		s.other.arrive(now)
 		a := answer{status: http.StatusNotFound, code: -1, contentType: "text/plain", body: []byte("404 page not found")}
 		s.other.answered(a, now)
+		s.history.addUnknown(r, a, now)
 		write(w, a)
 		return
 	}
@@ -37,14 +41,17 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		query = url.Values{}
 	}
 	c := &call{server: s, endpoint: e, request: r, now: now, logID: logID, params: params, query: query, buf: *buf}
-	f := s.faults.take(e.name, r.URL.RequestURI(), query)
-	a, sent := s.answerWith(c, f)
+	began := time.Now() // by the real clock, whatever the service's is
+	c.from = c.appID()
+	c.fault = s.takeFault(c)
+	a, sent := s.answerUnder(c)
 	*buf = c.buf
+	s.history.add(c, a, time.Since(began))
 	if !sent {
 		panic(http.ErrAbortHandler) // the caller went away while the fault delayed the answer
 	}
 	e.meter.answered(a, s.now())
-	if f != nil && f.Cut {
+	if c.fault != nil && c.fault.Cut {
 		cut(w, a)
 	}
 	write(w, a)

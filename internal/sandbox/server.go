@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/orgmirror/orgmirror/internal/sandbox/push"
 )
 
 // Config says what company the sandbox plays, and where. The zero value is an
@@ -23,7 +25,8 @@ type Config struct {
 
 	People      int
 	Departments int    // the root not counted
-	Seed        uint64 // the same seed, people and departments make the same company
+	Seed        uint64 // the same seed, people, departments and shape make the same company
+	Shape       Shape  // ShapeMixed where empty
 
 	AppID      string // cli_sandbox where empty
 	AppSecret  string // sandbox-secret where empty
@@ -39,7 +42,11 @@ type Config struct {
 	// descendants than that; zero refuses none.
 	BigDepartment int
 
-	Options Options // behaviours that no document confirms
+	Options  Options  // behaviours that no document confirms
+	Delivery Delivery // of events
+
+	// Scenario makes the company, where it is set, and lets things happen to it.
+	Scenario *Scenario
 
 	Clock  func() time.Time // time.Now where nil; it also sets the Date header
 	Logger *slog.Logger     // silent where nil
@@ -51,11 +58,13 @@ func DefaultConfig() Config {
 }
 
 func (c Config) withDefaults() Config {
+	c = c.Scenario.configure(c)
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
 	c.ControlListen = cmp.Or(c.ControlListen, "127.0.0.1:0")
 	c.AppID = cmp.Or(c.AppID, "cli_sandbox")
 	c.AppSecret = cmp.Or(c.AppSecret, "sandbox-secret")
 	c.TenantName = cmp.Or(c.TenantName, "沙盒科技有限公司")
+	c.Shape = cmp.Or(c.Shape, ShapeMixed)
 	c.TokenLife = cmp.Or(c.TokenLife, 2*time.Hour)
 	if c.TenantKey == "" {
 		sum := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("tenant"), c.Seed))
@@ -82,6 +91,11 @@ type Server struct {
 	skew      atomic.Int64 // nanoseconds by which the service's clock is wrong
 	pager     pager
 	faults    faults
+	hub       *push.Hub // delivers events
+	history   history
+	pulse     pulse
+	director  director
+	rehearsal bool // nobody sees this one; see rehearse
 	logIDs    logIDs
 	buffers   sync.Pool // of *[]byte, in which answers are made
 
@@ -94,6 +108,10 @@ type Server struct {
 	revoked       map[string]bool // endpoint names
 	rateLimits    bool
 	bigDepartment int
+	clientTokens  clientTokens
+	living        *living // nil until life begins
+	mutations     uint64  // that have changed something
+	silent        bool    // changes are told to nobody
 
 	api, control  *http.Server
 	url, ctlURL   string
@@ -109,17 +127,22 @@ type Server struct {
 // called or ctx ends.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	cfg = cfg.withDefaults()
-	if cfg.People < 0 || cfg.Departments < 0 {
-		return nil, errors.New("start sandbox: people and departments must not be negative")
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
-	s := newServer(cfg)
+	s, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.listen(ctx); err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
+	people, departments := s.size()
+	s.beginScenario()
 	s.stop = context.AfterFunc(ctx, s.shutdown)
 	s.log.LogAttrs(ctx, slog.LevelInfo, "sandbox is serving",
 		slog.String("url", s.url), slog.String("control_url", s.ctlURL),
-		slog.Int("people", cfg.People), slog.Int("departments", cfg.Departments))
+		slog.Int("people", people), slog.Int("departments", departments))
 	return s, nil
 }
 
@@ -141,6 +164,9 @@ func newServer(cfg Config) *Server {
 		bigDepartment: cfg.BigDepartment,
 	}
 	s.routes = newRoutes(s.endpoints)
+	s.hub = push.New(push.Config{
+		Settings: cfg.Delivery, Behaviour: cfg.Options.DeliveryBehaviour, App: s.pushApp, Now: s.now,
+	})
 	first := newApp(App{ID: cfg.AppID, Secret: cfg.AppSecret}, s.endpoints)
 	first.primary = true
 	first.hideFields(s.hidden)
@@ -162,6 +188,8 @@ func (s *Server) listen(ctx context.Context) error {
 
 	handlers, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancelHandler = cancel
+	s.serving.Go(func() { s.hub.Run(handlers) })
+	s.serving.Go(func() { s.sendTickets(handlers) })
 	s.api = s.serve(handlers, api, http.HandlerFunc(s.serveAPI))
 	s.control = s.serve(handlers, control, s.controls())
 	return nil
@@ -181,6 +209,14 @@ func (s *Server) serve(ctx context.Context, l net.Listener, h http.Handler) *htt
 		}
 	})
 	return server
+}
+
+// size is how many people and departments there are, those who left and the root
+// not counted.
+func (s *Server) size() (people, departments int) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.org.root.MemberCount, len(s.org.departments) - 1
 }
 
 // now is the time as the service has it.
@@ -209,6 +245,8 @@ func (s *Server) Close() error {
 
 func (s *Server) shutdown() {
 	s.closeOnce.Do(func() {
+		s.director.close() // before the life that it may have started
+		s.pulse.close()
 		s.cancelHandler()
 		s.inflight.shut()
 		s.closeErr = errors.Join(s.api.Close(), s.control.Close())

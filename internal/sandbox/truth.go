@@ -68,6 +68,12 @@ type Seen struct {
 	Departments map[string]json.RawMessage `json:"departments"`    // by open_department_id
 	Users       map[string]json.RawMessage `json:"users"`          // by the app's own open_id
 	Resigned    map[string]json.RawMessage `json:"resigned"`
+
+	// Each of these is nil where the app lacks the permission to list them.
+	Groups        map[string]SeenGroup       `json:"groups"`         // by group id
+	Units         map[string]SeenUnit        `json:"units"`          // by unit_id
+	EmployeeTypes map[string]json.RawMessage `json:"employee_types"` // by enum_id
+	CustomAttrs   map[string]json.RawMessage `json:"custom_attrs"`   // by id
 }
 
 // SeenBy is the truth as far as one app may see it.
@@ -96,7 +102,8 @@ func (s *Server) SeenBy(appID string) (Seen, error) {
 		if u.Status.IsResigned {
 			into = seen.Resigned
 		}
-		into[a.openID(u.OpenID)] = v.appendUser(nil, u, batchFields)
+		into[a.openID(u.OpenID)] = v.appendUser(nil, u, allUserFields)
 	}
+	s.seeResources(&v, &seen)
 	return seen, nil
 }

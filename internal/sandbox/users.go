@@ -43,18 +43,26 @@ func listMembers(c *call) error {
 	if id == "" {
 		return invalidField("department_id", "", "department_id is required")
 	}
-	n, err := c.view.findDepartment(id)
+	return c.members(id, 10, 50, listFields)
+}
+
+// members lists the people directly in a department.
+func (c *call) members(department string, usual, most int, shown userFields) error {
+	n, err := c.view.findDepartment(department)
 	if err != nil {
 		return err
 	}
 	if !c.view.seesDepartment(n) {
 		return refuse(codeNoDepartment)
 	}
-	size, after, resumed, err := c.page(10, 50)
+	size, after, resumed, err := c.page(usual, most)
 	if err != nil {
 		return err
 	}
 	list := n.members
+	if c.server.options.ListResigned {
+		list = c.view.org.withResigned(n)
+	}
 	if resumed {
 		at, found := slices.BinarySearchFunc(list, after, func(s seat, c cursor) int {
 			return compareSeatKey(s, int(c.rank), c.id)
@@ -70,17 +78,27 @@ func listMembers(c *call) error {
 		last := list[size-1]
 		token = c.next(cursor{rank: int64(last.order), id: last.user.OpenID})
 	}
-	c.buf = append(c.buf, '{')
-	c.buf = append(appendHasMore(c.buf, token != ""), `,"items":[`...)
+	people := make([]*User, len(list))
 	for i, s := range list {
-		if i > 0 {
-			c.buf = append(c.buf, ',')
-		}
-		c.buf = c.view.appendUser(c.buf, s.user, listFields)
+		people[i] = s.user
 	}
-	c.buf = append(c.buf, ']')
-	c.buf = append(appendPageToken(c.buf, token), '}')
+	c.userPage(people, token, shown)
 	return nil
+}
+
+// withResigned lists the people of a department together with those who left
+// it by leaving the company.
+func (o *organisation) withResigned(n *node) []seat {
+	list := slices.Clone(n.members)
+	for _, u := range o.users {
+		for _, order := range u.Orders {
+			if u.Status.IsResigned && order.DepartmentID == n.OpenDepartmentID {
+				list = append(list, seat{order: order.UserOrder, user: u})
+			}
+		}
+	}
+	slices.SortFunc(list, compareSeats)
+	return list
 }
 
 // batchUsers serves users/batch. Ids that do not exist, or that the app may not

@@ -121,6 +121,13 @@ var jobTitles = []string{
 	"运营专员", "市场专员", "销售经理", "客户经理", "财务专员", "会计", "法务顾问", "招聘专员", "行政助理", "采购专员", "实习生", "顾问",
 }
 
+// builtInTypes are the employee types that Feishu has made, in the order of
+// their values; companyTypes are some that companies make.
+var (
+	builtInTypes = []phrase{{"正式", "Regular"}, {"实习", "Intern"}, {"外包", "Outsourcing"}, {"劳务", "Contractor"}, {"顾问", "Consultant"}}
+	companyTypes = []phrase{{"返聘", "Rehired Retiree"}, {"兼职", "Part-time"}, {"管培生", "Management Trainee"}}
+)
+
 // Ids of the tenant's custom attributes, of the job levels and families that
 // people refer to, and of the options of the enumeration.
 const (
@@ -128,12 +135,33 @@ const (
 	attrLink   = "C-6965457429001748508"
 	attrChoice = "C-6965457429001748509"
 	attrPerson = "C-6965457429001748510"
+
+	attrPicture = "C-6965457429001748511"
 )
 
 var (
 	shirtSizes  = []phrase{{"S", "ac5dfn"}, {"M", "b8kq2c"}, {"L", "cm31xe"}, {"XL", "d90vpa"}}
+	badges      = []phrase{{"金牌讲师", "v2_badge_gold"}, {"十年陪伴", "v2_badge_ten"}, {"创新先锋", "v2_badge_new"}}
 	skills      = []string{"Go、PostgreSQL", "数据建模", "英语（流利）", "日语 N1", "PMP", "消防员", "急救证书", "公开演讲"}
 	jobLevels   = []string{"mga5oa8ayjlp9rb", "mga5oa8ayjlpkzy", "mga5oa8ayjlpt2d", "mga5oa8ayjlpw7q"}
 	jobFamilies = []string{"mga5oa8ayjlf1uo", "mga5oa8ayjlf8vb", "mga5oa8ayjlfn3s"}
 	signatures  = []string{"", "", "", "", "保持好奇", "在路上", "Stay hungry, stay foolish", "有事请留言 \"谢谢\""}
+)
+
+// groupTopics name groups and say what they are for, unitNames units by name and
+// type.
+var (
+	groupTopics = []phrase{
+		{"全体讲师", "Lecturers"},
+		{"上海办公区", "Everybody in the Shanghai office"},
+		{"安全委员会", "Security committee"},
+		{"新员工", "People who joined this quarter"},
+		{"党支部", "Party branch"},
+		{"项目管理", "Project managers"},
+		{"羽毛球俱乐部", "Badminton club"},
+		{"外包人员", "Outsourced staff"},
+		{"应急响应", "On call"},
+		{"试点用户", "Pilot users"},
+	}
+	unitNames = [][2]string{{"华东公司", "子公司"}, {"华南公司", "子公司"}, {"智能硬件", "事业部"}, {"海外公司", "子公司"}}
 )

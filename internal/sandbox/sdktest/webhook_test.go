@@ -1,0 +1,148 @@
+package sdktest_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	larkevent "github.com/larksuite/oapi-sdk-go/v3/event"
+	"github.com/larksuite/oapi-sdk-go/v3/event/dispatcher"
+
+	"github.com/orgmirror/orgmirror/internal/sandbox"
+	"github.com/orgmirror/orgmirror/internal/sandbox/push"
+)
+
+// The dispatcher decrypts, verifies and decodes what everyday changes send.
+func TestDispatcherTakesEverydayEvents(t *testing.T) {
+	t.Parallel()
+	for _, o := range []sandbox.Options{
+		{},
+		{FollowUpEvents: true, EventOptions: sandbox.EventOptions{
+			EmptyFields: true, ExtraFields: true, DepartmentIDsInObject: true, FullOldStatus: true, FullOldDepartment: true, UncarriedChanges: true,
+			ResurrectEvent: sandbox.ResurrectAsUpdated, UpdatedOnResign: true, DeletedFlags: true, RangeEvents: true,
+		}},
+	} {
+		k := start(t, sandbox.Config{Options: o, Delivery: sandbox.Delivery{RetryScale: 1e-9}})
+		var got inbox
+		must(t, k.Subscribe(t.Context(), k.AppID(), sandbox.Subscription{
+			Mode: sandbox.ModeWebhook, URL: receive(t, typed(&got)), VerificationToken: "tok", EncryptKey: "key",
+		}))
+		live(t, k)
+		for i, end := range k.settled() {
+			if end != "delivered 1" {
+				e := k.Events(k.AppID())[i]
+				t.Errorf("%s: %s, %+v\n%s", e.Type, end, e.Attempts, e.Event)
+			}
+		}
+		types := got.all()
+		if len(types) != len(k.Events(k.AppID())) {
+			t.Errorf("%d events were handled, %d sent", len(types), len(k.Events(k.AppID())))
+		}
+		slices.Sort(types)
+		if diff := cmp.Diff(everydayTypes, slices.Compact(types)); diff != "" {
+			t.Errorf("types mismatch (-want +got)\n%s", diff)
+		}
+	}
+}
+
+// It does so with the rarer ones too: a test of package sandbox says that these
+// are its payloads.
+func TestDispatcherTakesSettingsEvents(t *testing.T) {
+	t.Parallel()
+	hub := push.New(push.Config{Now: time.Now, App: func(string) (push.App, bool) { return push.App{}, true }})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { hub.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	var got inbox
+	must(t, hub.Subscribe(ctx, "cli_x", push.Subscription{Mode: push.ModeWebhook, URL: receive(t, typed(&got)), VerificationToken: "tok", EncryptKey: "key"}))
+	files, err := filepath.Glob("../testdata/events/*.json")
+	must(t, err)
+	var want []string
+	for i, file := range files {
+		raw, err := os.ReadFile(file)
+		must(t, err)
+		want = append(want, strings.TrimSuffix(filepath.Base(file), ".json"))
+		hub.Send("cli_x", push.Event{ID: fmt.Sprintf("%032d", i), Type: want[i], Created: time.Now(), Payload: raw})
+	}
+	must(t, hub.Wait(ctx))
+	if diff := cmp.Diff(want, got.all()); diff != "" || len(want) != 6 {
+		t.Errorf("%d types mismatch (-want +got)\n%s", len(want), diff)
+	}
+	for _, e := range hub.Events("cli_x") {
+		if e.State != push.Delivered || len(e.Attempts) != 1 {
+			t.Errorf("%s: %+v", e.Type, e)
+		}
+	}
+}
+
+func TestDispatcherRefuses(t *testing.T) {
+	t.Parallel()
+	k := start(t, sandbox.Config{Delivery: sandbox.Delivery{RetryScale: 1e-9}})
+	var got inbox
+	url := receive(t, typed(&got))
+	subscribe := func(s sandbox.Subscription) error {
+		s.Mode, s.URL = sandbox.ModeWebhook, url
+		return k.Subscribe(t.Context(), k.AppID(), s)
+	}
+	for name, s := range map[string]sandbox.Subscription{
+		"no key": {VerificationToken: "tok"}, "another key": {VerificationToken: "tok", EncryptKey: "other"}, "another token": {VerificationToken: "x", EncryptKey: "key"},
+	} {
+		if err := subscribe(s); err == nil || !strings.Contains(err.Error(), "500") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	must(t, subscribe(sandbox.Subscription{VerificationToken: "tok", EncryptKey: "other", Unchecked: true}))
+	k.hire("x")
+	k.settled()
+	must(t, subscribe(sandbox.Subscription{VerificationToken: "tok", EncryptKey: "key"}))
+	// One field of another type poisons an event for good.
+	must(t, k.AddEventFault(sandbox.EventFault{Field: "object.employee_type", Value: json.RawMessage(`"1"`)}))
+	k.hire("y")
+	k.hire("z")
+	ends := k.settled()
+	if diff := cmp.Diff([]string{"lost 5", "lost 5", "delivered 1"}, ends); diff != "" {
+		t.Errorf("ends mismatch (-want +got)\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"contact.user.created_v3"}, got.all()); diff != "" {
+		t.Errorf("handled mismatch (-want +got)\n%s", diff)
+	}
+}
+
+// With a plain webhook, the SDK takes events without a signature.
+func TestDispatcherWithoutKey(t *testing.T) {
+	t.Parallel()
+	k := start(t, sandbox.Config{})
+	var got inbox
+	url := receive(t, hired(func(name string) error { got.add(name); return nil }))
+	must(t, k.Subscribe(t.Context(), k.AppID(), sandbox.Subscription{Mode: sandbox.ModeWebhook, URL: url}))
+	k.hire("王伟")
+	k.settled()
+	if diff := cmp.Diff([]string{"王伟"}, got.all()); diff != "" {
+		t.Errorf("handled mismatch (-want +got)\n%s", diff)
+	}
+}
+
+// The dispatcher keeps an app_ticket, which the SDK changes for a token.
+func TestStoreAppLivesOnItsTicket(t *testing.T) {
+	t.Parallel()
+	k := start(t, sandbox.Config{People: 3})
+	app := sandbox.App{ID: k.AppID() + "_store", Secret: "s", Store: true}
+	must(t, k.AddApp(app))
+	d := dispatcher.NewEventDispatcher("tok", "key")
+	d.InitConfig(larkevent.WithLogger(quiet{}))
+	must(t, k.Subscribe(t.Context(), app.ID, sandbox.Subscription{Mode: sandbox.ModeWebhook, URL: receive(t, d), VerificationToken: "tok", EncryptKey: "key", EventTypes: []string{}}))
+	k.settled()
+	if err := k.callAsStore(app); err != nil {
+		t.Error(err)
+	}
+}
