@@ -28,6 +28,7 @@ const drainTimeout = 10 * time.Second
 // Addresses are where a service answers.
 type Addresses struct {
 	HTTP, GRPC, Metrics string
+	Webhook             string // empty where there is none
 }
 
 // Service is the mirror's service: the projector, the queries over gRPC and
@@ -42,6 +43,7 @@ type Service struct {
 	open    listeners
 	log     *eventlog.Log
 	query   *query.Service
+	receive *receiver
 
 	rereads  *crawl.RereadMetrics
 	project  *projector.Projector
@@ -68,6 +70,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 		return nil, err
 	}
 	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
+		return nil, err
+	}
+	if s.receive, err = openReceiver(ctx, cfg, s); err != nil {
 		return nil, err
 	}
 	s.project = projector.New(db.Pool, s.log, projector.Options{
@@ -115,15 +120,16 @@ func (s *Service) Status(ctx context.Context) (*orgmirrorv1.GetSyncStatusRespons
 	return s.query.GetSyncStatus(ctx, &orgmirrorv1.GetSyncStatusRequest{})
 }
 
-// Run serves until the context ends or a part of the service fails. Then Feishu is
-// asked no more, the
-// projector finishes the page that it is at, calls under way are answered, and
-// what operators look at goes last.
+// Run serves until the context ends or a part of the service fails. Then no more
+// events are taken, Feishu is asked no more, the projector finishes the page that
+// it is at, calls under way are answered, and what operators look at goes last.
 func (s *Service) Run(ctx context.Context) error {
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "serving",
-		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics))
+		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics),
+		slog.String("events", string(s.receive.way)), slog.String("webhook", s.Addresses.Webhook))
 	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
 	return chain(ctx,
+		s.receive.run,
 		s.crawling,
 		s.projecting,
 		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
