@@ -48,10 +48,10 @@ var wired = []string{
 }
 
 // testsMayImport is what tests may import beside what their package may.
-var testsMayImport = []string{"internal/sandbox", "internal/postgres/pgtest"}
+var testsMayImport = []string{"internal/sandbox", "internal/postgres/pgtest", "internal/feishu/callback/callbacktest"}
 
 // forTests are packages that production code must not import.
-var forTests = []string{"internal/postgres/pgtest"}
+var forTests = []string{"internal/postgres/pgtest", "internal/feishu/callback/callbacktest"}
 
 // outside says in which of our folders a foreign module appears. A rule with a
 // longer prefix comes before one with a shorter.
@@ -66,6 +66,7 @@ var outside = []struct {
 	{"github.com/jackc/", []string{"internal/postgres", "internal/eventlog", "internal/projector", "internal/query", "internal/crawl"}, true},
 	{"github.com/pressly/goose", []string{"internal/postgres"}, true},
 	{"github.com/larksuite/", []string{"internal/feishu"}, true},
+	{"github.com/gorilla/websocket", []string{"internal/feishu", "internal/sandbox"}, true},
 	{"github.com/spf13/", []string{"cmd"}, false},
 }
 

@@ -123,6 +123,7 @@ func demoSettings(ctx context.Context, cfg config.Config, feishu *sandbox.Server
 	cfg.FeishuBaseURL, cfg.FeishuAppID, cfg.FeishuAppSecret = feishu.URL(), feishu.AppID(), feishu.AppSecret()
 	cfg.FeishuTenantKey = feishu.Truth().Tenant.TenantKey
 	cfg.FeishuRates, cfg.FeishuMonthlyCalls = crawl.Rates{}, 0
+	cfg.Events = config.EventsNone
 	for key, address := range map[string]*string{
 		"http_listen": &cfg.HTTPListen, "grpc_listen": &cfg.GRPCListen, "metrics_listen": &cfg.MetricsListen,
 	} {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 
@@ -14,13 +15,16 @@ import (
 func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Answer over gRPC and REST, and keep the read model",
-		Long: "serve answers questions about the mirrored directory and keeps its tables up to date with the log. It needs no Feishu:\n" +
-			"it may start before the first backfill, and is empty then, and run during one.\n\n" +
+		Short: "Answer over gRPC and REST, receive events, and keep the read model",
+		Long: "serve answers questions about the mirrored directory, takes Feishu's events into the log, and keeps its tables up to\n" +
+			"date with that. It may start before the first backfill, and is empty then, and run during one. With --feishu-app-id and\n" +
+			"--feishu-app-secret it reads again from Feishu what events leave in doubt; without them it asks Feishu nothing.\n\n" +
+			"Events come by webhook where its two secrets are set (--feishu-verification-token, --feishu-encrypt-key): give Feishu's\n" +
+			"console the address that leads to POST /webhook/event. With --events websocket they come over a connection to Feishu.\n\n" +
 			"It ends when it is told to (SIGTERM, Ctrl-C): calls under way are answered first. A second Ctrl-C ends it at once.",
 		Args: cobra.NoArgs,
 	}
-	config.Register(cmd.Flags(), config.Database, config.Tenant, config.Service)
+	config.Register(cmd.Flags(), config.Database, config.Feishu, config.Tenant, config.Service)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		cfg, err := app.Settings(cmd)
 		if err != nil {
@@ -29,6 +33,7 @@ func newServe() *cobra.Command {
 		ctx := cmd.Context()
 		logger := app.Logger(cmd.ErrOrStderr(), cfg, false)
 		logger.LogAttrs(ctx, slog.LevelInfo, "mirror starts", slog.String("version", cli.Version(version)), slog.Any("configuration", cfg))
+		warnOfNoEvents(ctx, cfg, logger)
 		db, err := app.OpenDatabase(ctx, cfg, logger)
 		if err != nil {
 			return err
@@ -46,4 +51,15 @@ func newServe() *cobra.Command {
 		return cli.Stopped(ctx)
 	}
 	return cmd
+}
+
+// warnOfNoEvents says that changes in Feishu will not be seen, unless somebody
+// wanted it so.
+func warnOfNoEvents(ctx context.Context, cfg config.Config, logger *slog.Logger) {
+	if cfg.Events != config.EventsNone || cfg.Given("events") {
+		return
+	}
+	logger.LogAttrs(ctx, slog.LevelWarn, "no events are received, so changes in feishu are seen by the next backfill only",
+		slog.String("hint", "set "+config.Variable("feishu_verification_token")+" and "+config.Variable("feishu_encrypt_key")+
+			" for the webhook, or "+config.Variable("events")+" to websocket or none"))
 }

@@ -47,6 +47,9 @@ type Config struct {
 	Logger    *slog.Logger     // nil discards
 	Progress  func(Progress)   // called after every few pages, by one goroutine
 	Workers   int              // calls under way at once; 0 is DefaultWorkers
+	// Beside runs for as long as a walk has the crawl lock, and ends with its
+	// context: what nobody else may do meanwhile.
+	Beside func(ctx context.Context)
 }
 
 // Crawler walks one company.
@@ -150,6 +153,7 @@ func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	defer release()
+	defer c.beside(ctx)()
 	s, err := c.takeUp(ctx)
 	if err != nil {
 		return Summary{}, err
@@ -197,14 +201,9 @@ func (c *Crawler) lock(ctx context.Context) (release func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("take the crawl lock: %w", err)
 	}
-	var got bool
-	if err := conn.QueryRow(ctx, tryCrawlLock, c.cfg.TenantKey).Scan(&got); err != nil {
+	if err := takeCrawlLock(ctx, conn, c.cfg.TenantKey); err != nil {
 		conn.Release()
 		return nil, fmt.Errorf("take the crawl lock: %w", err)
-	}
-	if !got {
-		conn.Release()
-		return nil, ErrBusy
 	}
 	return func() {
 		// Without the cancelled context, or the connection would go back locked.

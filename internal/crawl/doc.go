@@ -18,6 +18,13 @@
 // Calls are reserved in PostgreSQL before they are sent ([Budget]), so that all
 // processes of one app together keep Feishu's limits, also across a kill.
 //
+// # Re-reads
+//
+// What events leave in doubt the projector queues, and a [Rereader] asks for:
+// no sooner than its answer can win against the newest event, fifty ids a call,
+// and one by one only those that a batch leaves out. The crawl lock keeps it to
+// one process; a walk waits for a pass, and re-reads beside itself.
+//
 // # What it does not do
 //
 // It removes nobody: a walk that did not see somebody counts a candidate, and

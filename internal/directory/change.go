@@ -63,7 +63,22 @@ type Decoded struct {
 	Changes  []Change
 	Problems []Problem
 	Sweep    *SweepMark
+	// AskSweep is set where nothing less than a sweep can tell what the record
+	// means.
+	AskSweep SweepReason
 }
+
+// SweepReason says why somebody has to sweep.
+type SweepReason string
+
+// The reasons.
+const (
+	// SweepForScope: the app's range changed. Feishu names the nodes of the new
+	// range, never those who came into sight or went out of it.
+	SweepForScope SweepReason = "scope"
+	// SweepForCustomAttrs: everybody's custom attributes can be read again.
+	SweepForCustomAttrs SweepReason = "custom_attrs"
+)
 
 func sortProblems(problems []Problem) []Problem {
 	slices.SortStableFunc(problems, func(a, b Problem) int { return strings.Compare(a.Field, b.Field) })

@@ -8,24 +8,6 @@ import (
 	"time"
 )
 
-// Feishu's event types that the fold reads.
-const (
-	EventUserCreated       = "contact.user.created_v3"
-	EventUserUpdated       = "contact.user.updated_v3"
-	EventUserDeleted       = "contact.user.deleted_v3"
-	EventDepartmentCreated = "contact.department.created_v3"
-	EventDepartmentUpdated = "contact.department.updated_v3"
-	EventDepartmentDeleted = "contact.department.deleted_v3"
-)
-
-// Our own about an entity; see [EventType].
-const (
-	eventUserObserved       = "mirror.user.observed"
-	eventUserMissing        = "mirror.user.missing"
-	eventDepartmentObserved = "mirror.department.observed"
-	eventDepartmentMissing  = "mirror.department.missing"
-)
-
 // Decode says what a record states. It never fails: what cannot be read
 // becomes a Problem, and the rest of the record counts. A record of a type
 // that the fold does not know says nothing.
@@ -37,14 +19,30 @@ func Decode(r Record) Decoded {
 		return decodeEvent(r, KindUser)
 	case EventDepartmentCreated, EventDepartmentUpdated, EventDepartmentDeleted:
 		return decodeEvent(r, KindDepartment)
+	case EventEmployeeTypeCreated, EventEmployeeTypeActived, EventEmployeeTypeDeactivated, EventEmployeeTypeUpdated, EventEmployeeTypeDeleted:
+		return decodeEmployeeType(r)
+	case EventCustomAttrsUpdated:
+		return decodeCustomAttrs(r)
+	case EventScopeUpdated:
+		// Its added and removed are the nodes of the range, not who is below them,
+		// and what one node lost another may still cover: it removes nobody.
+		return Decoded{AskSweep: SweepForScope}
 	case eventUserObserved:
 		return decodeObservation(r, KindUser)
 	case eventDepartmentObserved:
 		return decodeObservation(r, KindDepartment)
+	case eventEmployeeTypeObserved:
+		return decodeObservation(r, KindEmployeeType)
+	case eventCustomAttributeObserved:
+		return decodeObservation(r, KindCustomAttribute)
 	case eventUserMissing:
 		return decodeMissing(r, KindUser)
 	case eventDepartmentMissing:
 		return decodeMissing(r, KindDepartment)
+	case eventEmployeeTypeMissing:
+		return decodeMissing(r, KindEmployeeType)
+	case eventCustomAttributeMissing:
+		return decodeMissing(r, KindCustomAttribute)
 	case EventSweepStarted, EventSweepCompleted:
 		return decodeSweep(r)
 	default:
@@ -62,10 +60,16 @@ func parkWhole(r Record, kind Kind, why string) Decoded {
 
 // keyField is the member of an object that holds its key.
 func keyField(kind Kind) string {
-	if kind == KindDepartment {
+	switch kind {
+	case KindUser:
+		return "open_id"
+	case KindDepartment:
 		return "open_department_id"
+	case KindEmployeeType:
+		return "enum_id"
+	default:
+		return "id"
 	}
-	return "open_id"
 }
 
 // payload reads a record's payload as an object.
@@ -245,6 +249,9 @@ func (d *decoder) placement(o, old object, certain bool) {
 // status sets the flags, each a field, and takes the one that says "gone" at
 // its word. It reports whether the flags show that the entity is there.
 func (d *decoder) status(o, old object, certain bool) (here bool) {
+	if len(flags(d.kind)) == 0 {
+		return false
+	}
 	before, _ := readObject(old.get(fieldStatus), nil) // what is no object names no flag
 	if !o.says(fieldStatus) {
 		if old.says(fieldStatus) {

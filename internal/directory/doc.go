@@ -1,6 +1,6 @@
 // Package directory owns the vocabulary of the mirror and its fold: what a
-// record of the log says about which people and departments, and what they
-// look like when many records have been applied.
+// record of the log says about which people, departments and definitions, and
+// what they look like when many records have been applied.
 //
 // It is pure. It imports nothing of ours, reads no clock, does no I/O and
 // depends on no map order: the same records give the same state, byte for byte.

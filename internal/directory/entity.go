@@ -13,7 +13,12 @@ type Kind string
 const (
 	KindUser       Kind = "user"       // keyed by open_id
 	KindDepartment Kind = "department" // keyed by open_department_id
-	KindSweep      Kind = "sweep"      // keyed by the sweep's id; folded by its own two records
+
+	KindEmployeeType      Kind = "employee_type"       // keyed by enum_id
+	KindCustomAttribute   Kind = "custom_attribute"    // a definition, keyed by id
+	KindCustomAttrSetting Kind = "custom_attr_setting" // one a company; see CustomAttrSettingID
+
+	KindSweep Kind = "sweep" // keyed by the sweep's id; folded by its own two records
 )
 
 // RootDepartmentID is the key of the root department in every tenant and in

@@ -9,21 +9,19 @@ const lateAfter = time.Minute
 // decodeEvent reads created, updated and deleted events. Feishu's page "event
 // overview" gives the envelope, the pages of the events their bodies.
 func decodeEvent(r Record, kind Kind) Decoded {
-	o, old, err := readEvent(r, kind)
+	o, old, err := readEvent(r, kind, "object", "old_object")
 	if err != nil {
 		return parkWhole(r, kind, "the payload is no event: "+err.Error())
 	}
-	id, err := asKey(o.get(keyField(kind)))
+	id, err := asKeyOf(kind, o.get(keyField(kind)))
 	if err != nil {
-		id, err = asKey(old.get(keyField(kind))) // deleted events carry it in both
+		id, err = asKeyOf(kind, old.get(keyField(kind))) // deleted events carry it in both
 	}
 	if err != nil {
 		return parkWhole(r, kind, "no "+keyField(kind))
 	}
 	d := newDecoder(r, kind, id, fromEvent)
-	if r.RecordedAt.Sub(r.OccurredAt) > lateAfter {
-		d.hint(HintLate)
-	}
+	d.late(r)
 	switch r.EventType {
 	case EventUserCreated, EventDepartmentCreated:
 		d.created(o)
@@ -35,7 +33,15 @@ func decodeEvent(r Record, kind Kind) Decoded {
 	return d.decoded()
 }
 
-func readEvent(r Record, kind Kind) (o, old object, err error) {
+// late asks about an event that others may have overtaken.
+func (d *decoder) late(r Record) {
+	if r.RecordedAt.Sub(r.OccurredAt) > lateAfter {
+		d.hint(HintLate)
+	}
+}
+
+// readEvent returns the two objects of an event by their names in its body.
+func readEvent(r Record, kind Kind, nowName, oldName string) (o, old object, err error) {
 	envelope, err := payload(r)
 	if err != nil {
 		return nil, nil, err
@@ -44,10 +50,10 @@ func readEvent(r Record, kind Kind) (o, old object, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if o, err = readObject(event.get("object"), fieldsOf(kind)); err != nil {
+	if o, err = readObject(event.get(nowName), fieldsOf(kind)); err != nil {
 		return nil, nil, err
 	}
-	old, err = readObject(event.get("old_object"), fieldsOf(kind))
+	old, err = readObject(event.get(oldName), fieldsOf(kind))
 	return o, old, err
 }
 

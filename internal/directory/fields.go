@@ -159,19 +159,33 @@ var departmentFields = tableOf(
 )
 
 func fieldsOf(kind Kind) fieldTable {
-	if kind == KindUser {
+	switch kind {
+	case KindUser:
 		return userFields
+	case KindDepartment:
+		return departmentFields
+	case KindEmployeeType:
+		return employeeTypeFields
+	case KindCustomAttribute:
+		return customAttributeFields
+	case KindCustomAttrSetting:
+		return customAttrSettingFields
+	default:
+		return nil
 	}
-	return departmentFields
 }
 
 // flags are the members of status, each a field of its own: old_object may
 // carry only part of them.
 func flags(kind Kind) []flag {
-	if kind == KindUser {
+	switch kind {
+	case KindUser:
 		return userFlags
+	case KindDepartment:
+		return departmentFlags
+	default:
+		return nil
 	}
-	return departmentFlags
 }
 
 type flag struct{ name, field string }
@@ -193,10 +207,15 @@ const (
 	flagExited   = "is_exited"
 )
 
-// goneFlag is the flag that says that an entity is gone, and why.
+// goneFlag is the flag that says that an entity is gone, and why. Kinds without
+// a status have none.
 func goneFlag(kind Kind) (field string, reason Reason) {
-	if kind == KindUser {
+	switch kind {
+	case KindUser:
 		return flagResigned, ReasonResigned
+	case KindDepartment:
+		return flagDeleted, ReasonDeleted
+	default:
+		return "", ReasonNone
 	}
-	return flagDeleted, ReasonDeleted
 }

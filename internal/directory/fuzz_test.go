@@ -57,10 +57,32 @@ func checkState(t *testing.T, state *directory.State) {
 	if got := marshal(t, again); got != stored {
 		t.Fatalf("%s\nbecame\n%s", stored, got)
 	}
-	if state.Key.Kind == directory.KindUser {
+	switch state.Key.Kind {
+	case directory.KindUser:
 		checkUser(t, directory.UserOf(state))
-	} else {
+	case directory.KindDepartment:
 		checkDepartment(t, directory.DepartmentOf(state))
+	default:
+		checkDefinitions(t, state)
+	}
+}
+
+// checkDefinitions looks at a state as each of the small kinds.
+func checkDefinitions(t *testing.T, state *directory.State) {
+	t.Helper()
+	e, a, s := directory.EmployeeTypeOf(state), directory.CustomAttributeOf(state), directory.CustomAttrSettingOf(state)
+	for _, label := range []*string{e.EnumValue, e.Content, a.Type} {
+		checkOptional(t, label, 1100)
+	}
+	if state.Key.Kind == directory.KindEmployeeType {
+		for _, n := range []*int64{e.EnumType, e.EnumStatus} {
+			if n != nil && (*n < 0 || *n > 1<<31-1) {
+				t.Fatalf("%d is no integer of four bytes", *n)
+			}
+		}
+	}
+	for _, raw := range []json.RawMessage{e.Attributes, e.I18nContent, a.Attributes, a.Options, a.I18nName, s.Attributes} {
+		checkJSON(t, string(raw))
 	}
 }
 

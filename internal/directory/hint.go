@@ -15,6 +15,8 @@ const (
 	HintLate        Hint = "late"         // it arrived over a minute after it happened
 	HintBeforeSweep Hint = "before_sweep" // it is older than a sweep that already looked
 	HintUndecodable Hint = "undecodable"  // part of it could not be read
+	HintDefinitions Hint = "definitions"  // custom attributes came, went, or can be read or not any more
+	HintEvent       Hint = "event"        // no doubt: an event was heard, and every event is to be verified
 )
 
 // Effect is what applying one change did.

@@ -13,6 +13,7 @@ const (
 	EventSweepCompleted = "mirror.sweep.completed"
 
 	verbObserved = "observed"
+	verbMissing  = "missing"
 )
 
 // EventType is the type of a record of ours about an entity.
@@ -87,13 +88,13 @@ func (o Origin) record(eventType string, kind Kind, id string, at time.Time) Rec
 	}
 }
 
-// ObjectID returns the key of a user or department object as the API gives it.
+// ObjectID returns the key of an object as the API gives it.
 func ObjectID(kind Kind, raw json.RawMessage) (string, error) {
 	o, err := payload(Record{Payload: raw})
 	if err != nil {
 		return "", fmt.Errorf("read a %s: %w", kind, err)
 	}
-	id, err := asKey(o.get(keyField(kind)))
+	id, err := asKeyOf(kind, o.get(keyField(kind)))
 	if err != nil {
 		return "", fmt.Errorf("read the %s of a %s: %w", keyField(kind), kind, err)
 	}
@@ -101,7 +102,7 @@ func ObjectID(kind Kind, raw json.RawMessage) (string, error) {
 }
 
 func decodeObservation(r Record, kind Kind) Decoded {
-	if !isKey(r.EntityID) {
+	if !isKeyOf(kind, r.EntityID) {
 		return parkWhole(r, kind, "no id")
 	}
 	obs, o, err := readObservation(r, kind)
@@ -183,7 +184,7 @@ func decodeMissing(r Record, kind Kind) Decoded {
 			reason = known
 		}
 	}
-	if !isKey(r.EntityID) || reason == ReasonNone {
+	if !isKeyOf(kind, r.EntityID) || reason == ReasonNone {
 		return parkWhole(r, kind, "no id or no reason")
 	}
 	d := newDecoder(r, kind, r.EntityID, fromObservation)

@@ -16,6 +16,10 @@ var samplePayloads = []string{
 	`{"object":{"department_id":"789456123","open_department_id":"od-x","parent_department_id":"0","name":"…","i18n_name":{"zh_cn":"","ja_jp":"","en_us":""},"order":"2000","member_count":2,"primary_member_count":2,"leader_user_id":"ou_1","leaders":[{"leaderType":1,"leaderID":"ou_1"}],"chat_id":"oc_1","unit_ids":["BU121"],"group_chat_employee_types":[1],"department_hrbps":["ou_1"],"status":{"is_deleted":false}},"listed":true}`,
 	`{"reason":"OUT_OF_RANGE"}`,
 	`{"started_at":"2026-01-02T03:04:05Z","departments":1,"member_counts":[{"open_department_id":"od-x","at":"2026-01-02T03:04:05Z","member_count":3}]}`,
+	`{"event":{"old_enum":{"enum_id":"exGeIjow7zIqWMy+ONkFxA==","enum_value":"6","content":"a","enum_type":2,"enum_status":2,"i18n_content":[{"locale":"zh_cn","value":"a"}]},"new_enum":{"enum_id":"exGeIjow7zIqWMy+ONkFxA==","enum_value":"6","content":"b","enum_type":2,"enum_status":1,"i18n_content":[{"locale":"en_us","value":"b"},{"locale":"en_us","value":""}]}}}`,
+	`{"event":{"object":{"contact_field_key":["C-1","C-2"],"allow_open_query":false},"old_object":{"contact_field_key":["C-1"],"allow_open_query":true}}}`,
+	`{"event":{"added":{"departments":[{"open_department_id":"od-x","order":"100"}],"users":[],"user_groups":[]},"removed":{"departments":[],"users":[{"open_id":"ou_1"}],"user_groups":[{"user_group_id":"g"}]}}}`,
+	`{"object":{"id":"C-1","type":"ENUMERATION","options":{"default_option_id":"1","option_type":"TEXT","options":[{"id":"1","value":"x"}]},"i18n_name":[{"locale":"zh_cn","value":"字段"}]},"listed":true}`,
 	`{"mirror.raw":"AAEC"}`,
 	`{"event":{"object":{"open_id":"ou_1","name":"a\u0000\ud800","x":1e400,"y":[[[[1]]]],"order":"1","join_time":"9223372036854775807","city":7,"status":[],"orders":[{}]},"old_object":{"city":{},"a\"b":1}}}`,
 	`{"event":null,"object":null}`,
@@ -27,4 +31,7 @@ var sampleTypes = []string{
 	"contact.department.created_v3", "contact.department.updated_v3", "contact.department.deleted_v3",
 	"mirror.user.observed", "mirror.department.observed", "mirror.user.missing", "mirror.department.missing",
 	"mirror.sweep.started", "mirror.sweep.completed", "contact.scope.updated_v3",
+	"contact.employee_type_enum.created_v3", "contact.employee_type_enum.actived_v3", "contact.employee_type_enum.deactivated_v3",
+	"contact.employee_type_enum.updated_v3", "contact.employee_type_enum.deleted_v3", "contact.custom_attr_event.updated_v3",
+	"mirror.employee_type.observed", "mirror.custom_attribute.observed", "mirror.employee_type.missing", "mirror.custom_attribute.missing",
 }

@@ -98,6 +98,24 @@ func asKey(raw []byte) (string, error) {
 	return s, err
 }
 
+// asKeyOf reads the id of an entity.
+func asKeyOf(kind Kind, raw []byte) (string, error) {
+	s, err := asText(raw)
+	if err == nil && !isKeyOf(kind, s) {
+		err = errNoID
+	}
+	return s, err
+}
+
+// isKeyOf reports whether a text can be the id of an entity. Those of employee
+// types are base64, with slashes, and stand in no path of ours.
+func isKeyOf(kind Kind, s string) bool {
+	if kind == KindEmployeeType {
+		s = strings.ReplaceAll(s, "/", "_")
+	}
+	return isKey(s)
+}
+
 // isKey reports whether a text can be an id. Ids are put into paths between
 // slashes, and two that differ must not be made equal by repairing them.
 func isKey(s string) bool {

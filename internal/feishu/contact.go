@@ -21,6 +21,8 @@ const (
 	EndpointUsersByDepartment  = "GET /contact/v3/users/find_by_department"
 	EndpointUsersBatch         = "GET /contact/v3/users/batch"
 	EndpointScopes             = "GET /contact/v3/scopes"
+	EndpointEmployeeTypes      = "GET /contact/v3/employee_type_enums"
+	EndpointCustomAttrs        = "GET /contact/v3/custom_attrs"
 )
 
 // PageSize is the size of each page asked for, and the most ids that a batch

@@ -24,6 +24,8 @@ var endpointPermissions = map[string][]string{
 	EndpointUsersByDepartment:  append([]string{contactBase, "contact:department.organize:readonly"}, legacy...),
 	EndpointUsersBatch:         {contactBase},
 	EndpointScopes:             {contactBase, "contact:contact:readonly_as_app", "contact:contact:access_as_app"},
+	EndpointEmployeeTypes:      {contactBase, "contact:contact:readonly_as_app", "contact:contact:access_as_app"},
+	EndpointCustomAttrs:        {contactBase, "contact:contact:readonly_as_app"},
 }
 
 // EndpointPermissions names the permissions of which any one lets an app call

@@ -59,10 +59,14 @@ func (p *Projector) load(ctx context.Context, keys []directory.Key) (map[directo
 // openEdges are the edges that history has open for a stored state: they are
 // made from it and from nothing else.
 func openEdges(s *directory.State) map[string]edge {
-	if s.Key.Kind == directory.KindUser {
+	switch s.Key.Kind {
+	case directory.KindUser:
 		return memberships(directory.UserOf(s))
+	case directory.KindDepartment:
+		return leaders(directory.DepartmentOf(s))
+	default:
+		return nil
 	}
-	return leaders(directory.DepartmentOf(s))
 }
 
 const loadLastSweeps = `

@@ -23,12 +23,14 @@ type folded struct {
 	sweeps   []sweepRow
 	parked   []parkedRow
 	rereads  map[directory.Key]*rereadRow
+	delays   map[directory.Key]time.Time // until when an event keeps its entity from being re-read
+	asks     map[sweepAsk]*sweepRequestRow
 	places   []placeRow // departments whose place in the tree moved without a record of their own
 }
 
 // fold decodes a page, loads what it touches, and applies it record by record.
 func (p *Projector) fold(ctx context.Context, page eventlog.Page) (*folded, error) {
-	f := &folded{page: page, rereads: map[directory.Key]*rereadRow{}}
+	f := newFolded(page)
 	decoded := make([]directory.Decoded, len(page.Records))
 	keys := map[directory.Key]bool{}
 	for i, r := range page.Records {
@@ -47,6 +49,9 @@ func (p *Projector) fold(ctx context.Context, page eventlog.Page) (*folded, erro
 	}
 	for i, r := range page.Records {
 		f.apply(r, decoded[i], entities, swept)
+		if p.opts.RereadEvery {
+			f.verify(r, decoded[i])
+		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(entities), compareKeys) {
 		f.entities = append(f.entities, entities[key])
@@ -55,6 +60,12 @@ func (p *Projector) fold(ctx context.Context, page eventlog.Page) (*folded, erro
 		return nil, fmt.Errorf("place the departments: %w", err)
 	}
 	return f, nil
+}
+
+func newFolded(page eventlog.Page) *folded {
+	return &folded{
+		page: page, rereads: map[directory.Key]*rereadRow{}, delays: map[directory.Key]time.Time{}, asks: map[sweepAsk]*sweepRequestRow{},
+	}
 }
 
 func compareKeys(a, b directory.Key) int {
@@ -87,9 +98,11 @@ func (f *folded) apply(r directory.Record, d directory.Decoded, entities map[dir
 			hints = slices.DeleteFunc(hints, func(h directory.Hint) bool { return h == directory.HintUndecodable })
 		}
 		f.reread(r.Position, c, hints)
+		f.delay(c)
 	}
+	f.ask(r, d.AskSweep, swept)
 	if s := d.Sweep; s != nil {
-		f.sweeps = append(f.sweeps, newSweepRow(r.Position, *s))
+		f.sweep(newSweepRow(r.Position, *s))
 		if s.CompletedAt.After(s.StartedAt) && s.StartedAt.After(swept[s.TenantKey]) {
 			swept[s.TenantKey] = s.StartedAt
 		}
@@ -114,7 +127,61 @@ func (f *folded) reread(position directory.Position, c directory.Change, hints [
 	}
 }
 
-// entity is one user or department while a page is folded.
+// sweep notes a sweep's mark. One statement writes a row once, so of a sweep that
+// begins and ends in one page the end counts, which says when it began.
+func (f *folded) sweep(row sweepRow) {
+	for i, s := range f.sweeps {
+		if s.TenantKey == row.TenantKey && s.SweepID == row.SweepID {
+			f.sweeps[i] = row
+			return
+		}
+	}
+	f.sweeps = append(f.sweeps, row)
+}
+
+// delay moves back a re-read that was asked for earlier: sent before the newest
+// event of its entity had its time, the answer would lose against it.
+func (f *folded) delay(c directory.Change) {
+	if at := c.Time.Add(rereadDelay); c.Event && at.After(f.delays[c.Key]) {
+		f.delays[c.Key] = at
+	}
+}
+
+// verify asks for whatever an event is about.
+func (f *folded) verify(r directory.Record, d directory.Decoded) {
+	for _, c := range d.Changes {
+		if c.Event {
+			f.reread(r.Position, c, []directory.Hint{directory.HintEvent})
+		}
+	}
+}
+
+// sweepAsk is what a request for a sweep is known by.
+type sweepAsk struct {
+	tenantKey string
+	reason    directory.SweepReason
+}
+
+// ask asks for a sweep, unless a complete one began late enough to have seen
+// what the record tells of.
+func (f *folded) ask(r directory.Record, reason directory.SweepReason, swept map[string]time.Time) {
+	at := r.OccurredAt.Add(rereadDelay)
+	if reason == "" || !swept[r.TenantKey].Before(at) {
+		return
+	}
+	key := sweepAsk{r.TenantKey, reason}
+	row := f.asks[key]
+	if row == nil {
+		row = &sweepRequestRow{TenantKey: r.TenantKey, Reason: reason}
+		f.asks[key] = row
+	}
+	row.Position = r.Position
+	if at.After(row.NotBefore) {
+		row.NotBefore = at
+	}
+}
+
+// entity is one user, department or definition while a page is folded.
 type entity struct {
 	state     *directory.State
 	validFrom time.Time // of the open version; zero before the first
@@ -133,6 +200,7 @@ type entity struct {
 type version struct {
 	user       directory.User
 	department directory.Department
+	definition *definitionRow // of every other kind
 	span
 }
 
@@ -199,6 +267,8 @@ func (e *entity) version(position directory.Position, at time.Time) {
 	case directory.KindDepartment:
 		next.department = directory.DepartmentOf(e.state)
 		e.edges.move(leaders(next.department), position, at)
+	default:
+		next.definition = newDefinitionRow(e.state)
 	}
 	if n := len(e.versions); n > 0 {
 		last := &e.versions[n-1]

@@ -32,6 +32,9 @@ type Options struct {
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 	PageSize   int                   // 0 is DefaultPageSize
+	// RereadEvery asks for a re-read of whatever an event is about, and not only
+	// where the event leaves a doubt. The tables are the same in both cases.
+	RereadEvery bool
 }
 
 // Projector keeps the read model of one log.
@@ -98,7 +101,7 @@ func (p *Projector) Project(ctx context.Context, page eventlog.Page) error {
 	}
 	switch {
 	case err == nil:
-		p.metrics.page(len(page.Records), time.Since(began))
+		p.metrics.page(f, time.Since(began))
 		return nil
 	case !refusedContent(err):
 		return fmt.Errorf("project records %d to %d: %w", page.From+1, page.To, err)
@@ -136,7 +139,7 @@ func cause(err error) string {
 
 // park passes over one record, notes it, and asks for its entities again.
 func (p *Projector) park(ctx context.Context, page eventlog.Page, why error) error {
-	f := &folded{page: page, rereads: map[directory.Key]*rereadRow{}}
+	f := newFolded(page)
 	r := page.Records[0]
 	for _, c := range directory.Decode(r).Changes {
 		f.parked = append(f.parked, parkedRow{
@@ -147,5 +150,9 @@ func (p *Projector) park(ctx context.Context, page eventlog.Page, why error) err
 			f.reread(r.Position, c, []directory.Hint{directory.HintUndecodable})
 		}
 	}
-	return p.write(ctx, f)
+	if err := p.write(ctx, f); err != nil {
+		return err
+	}
+	p.metrics.count(f)
+	return nil
 }

@@ -222,6 +222,20 @@ type parkedRow struct {
 	Error      string             `json:"error"`
 }
 
+type delayRow struct {
+	TenantKey  string         `json:"tenant_key"`
+	EntityKind directory.Kind `json:"entity_kind"`
+	EntityID   string         `json:"entity_id"`
+	NotBefore  time.Time      `json:"not_before"`
+}
+
+type sweepRequestRow struct {
+	TenantKey string                `json:"tenant_key"`
+	Reason    directory.SweepReason `json:"reason"`
+	NotBefore time.Time             `json:"not_before"`
+	Position  directory.Position    `json:"position"`
+}
+
 type rereadRow struct {
 	TenantKey  string             `json:"tenant_key"`
 	EntityKind directory.Kind     `json:"entity_kind"`

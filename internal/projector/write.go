@@ -42,16 +42,26 @@ type tables struct {
 	userEnds, departmentEnds        []endingRow
 	memberEnds, leaderEnds          []endingRow
 	membersGone, leadersGone        []endingRow
+	definitions                     map[directory.Kind]*definitionRows
 	rereads                         []*rereadRow
+	delays                          []delayRow
 }
 
 func (f *folded) tables() tables {
-	var t tables
+	t := tables{definitions: map[directory.Kind]*definitionRows{}}
 	for _, e := range f.entities {
-		if e.state.Key.Kind == directory.KindUser {
+		switch e.state.Key.Kind {
+		case directory.KindUser:
 			t.user(e)
-		} else {
+		case directory.KindDepartment:
 			t.department(e)
+		default:
+			t.definition(e)
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(f.delays), compareKeys) {
+		if f.rereads[key] == nil || f.rereads[key].NotBefore.Before(f.delays[key]) {
+			t.delays = append(t.delays, delayRow{TenantKey: key.TenantKey, EntityKind: key.Kind, EntityID: key.ID, NotBefore: f.delays[key]})
 		}
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(f.rereads), compareKeys) {
@@ -159,10 +169,13 @@ func (f *folded) queue(b *batch) error {
 	b.add(updatePlaces, len(f.places), f.places)
 	b.add(upsertMemberships, len(t.members), t.members)
 	b.add(upsertLeaders, len(t.leaders), t.leaders)
+	t.queueDefinitions(b)
 	b.addStates(f.entities)
 	b.add(upsertSweeps, len(f.sweeps), f.sweeps)
 	b.add(insertParked, len(f.parked), f.parked)
 	b.add(upsertRereads, len(t.rereads), t.rereads)
+	b.add(delayRereads, len(t.delays), t.delays)
+	f.queueSweepRequests(b)
 	return b.err
 }
 

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -70,10 +71,7 @@ func BenchmarkLargeCompany(b *testing.B) {
 			for b.Loop() {
 				for _, path := range paths {
 					began := time.Now()
-					r := k.send(http.MethodGet, "/open-apis"+path, "Bearer "+k.token, "")
-					if r.status != http.StatusOK {
-						b.Fatal(r.raw)
-					}
+					k.read(b, path)
 					slowest = max(slowest, time.Since(began))
 				}
 			}
@@ -83,6 +81,23 @@ func BenchmarkLargeCompany(b *testing.B) {
 			b.ReportMetric(slowest.Seconds()*1000, "ms/slowest")
 			b.ReportMetric(0, "ns/op")
 		})
+	}
+}
+
+// read asks for a page and reads it without looking at it.
+func (k *kit) read(b *testing.B, path string) {
+	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, k.URL()+"/open-apis"+path, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+k.token)
+	resp, err := k.client.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		b.Fatalf("HTTP %d, %v", resp.StatusCode, err)
 	}
 }
 

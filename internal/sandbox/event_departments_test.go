@@ -13,10 +13,8 @@ func TestDepartmentEvents(t *testing.T) {
 	t.Parallel()
 	k := start(t, sandbox.Config{})
 	k.addUser(sandbox.User{Name: "李娜", OpenID: "ou_b", UnionID: "on_b", UserID: "ub"})
-	for _, id := range []string{"u1", "u2"} {
-		_, err := k.AddUnit(sandbox.Unit{UnitID: id, Name: id, UnitType: "t"})
-		must(t, err)
-	}
+	k.addUnit("u1")
+	k.addUnit("u2")
 	k.news(k.AppID())
 	d, err := k.AddDepartment(sandbox.Department{
 		OpenDepartmentID: "od-x", DepartmentID: "D1", Name: "研发", Order: 100, ChatID: "oc_1", LeaderUserID: "ou_b", HRBPs: []string{"ou_b"},
@@ -145,6 +143,7 @@ func TestOptionsOfDepartmentEvents(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			k := start(t, sandbox.Config{})
+			k.addUnit("u1")
 			d := k.addDepartment("研发", "0")
 			k.options(c.options)
 			k.news(k.AppID())

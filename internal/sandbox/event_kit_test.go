@@ -76,6 +76,12 @@ func (k *kit) addDepartment(name, parent string) string {
 	return d.OpenDepartmentID
 }
 
+func (k *kit) addUnit(id string) {
+	k.t.Helper()
+	_, err := k.AddUnit(sandbox.Unit{UnitID: id, Name: id, UnitType: "子公司"})
+	must(k.t, err)
+}
+
 // app lets another app in, with permissions and a range.
 func (k *kit) app(a sandbox.App) string {
 	k.t.Helper()

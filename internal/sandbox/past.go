@@ -1,6 +1,9 @@
 package sandbox
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // pastForReads is a copy of the company for the stale faults that wait for a
 // write, nil where none does. The lock is held.
@@ -50,6 +53,7 @@ func (o *organisation) copy() *organisation {
 	c.users, c.byUnion = make(map[string]*User, len(o.users)), make(map[string]*User, len(o.users))
 	c.byUserID, c.byMobile, c.byEmail = newLookup(), newLookup(), newLookup()
 	c.departments, c.byCustom = make(map[string]*node, len(o.departments)), make(map[string]*node, len(o.departments))
+	c.resignedAt = maps.Clone(o.resignedAt)
 	c.groups, c.units = map[string]*Group{}, map[string]*Unit{}
 	for id, u := range o.users {
 		copied := u.clone()

@@ -31,8 +31,11 @@ const (
 type Crawl struct {
 	*crawl.Crawler
 	db     *Database
+	cfg    config.Config
 	log    *eventlog.Log
+	mine   bool // the log was opened for this, and is closed with it
 	client *feishu.Client
+	reread *crawl.Rereader
 	budget *crawl.Budget
 	logger *slog.Logger
 }
@@ -45,7 +48,26 @@ func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slo
 	if err != nil {
 		return nil, err
 	}
-	return openCrawl(ctx, cfg, db, logger, tenant, counter, progress)
+	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter, progress: progress})
+}
+
+// openCrawlInto is OpenCrawl for a service, which has a log and figures already.
+func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
+	counter := &feishu.Counter{}
+	tenant, err := askTenant(ctx, s.cfg, s.db, s.logger, counter)
+	if err != nil {
+		return nil, err
+	}
+	owner, err := eventlog.ReadOwner(ctx, s.db.Pool)
+	if err != nil {
+		return nil, err
+	}
+	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: tenant, AppID: s.cfg.FeishuAppID}) {
+		return nil, eventlog.ErrForeignApp
+	}
+	return openCrawl(ctx, opening{
+		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, rereads: s.rereads,
+	})
 }
 
 // OpenPlan makes what is needed to plan a walk. Where the log already is that of
@@ -62,43 +84,70 @@ func OpenPlan(ctx context.Context, cfg config.Config, db *Database, logger *slog
 			return nil, err
 		}
 	}
-	return openCrawl(ctx, cfg, db, logger, tenant, counter, nil)
+	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter})
 }
 
 // askTenant asks Feishu who the company is. Its one call is reserved for no
 // company: which one's budget it belongs to is what it asks.
 func askTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ string, err error) {
-	asking := &Crawl{db: db, logger: logger}
-	if err := asking.connect(cfg, "", counter); err != nil {
+	asking := &Crawl{db: db, logger: logger, cfg: cfg}
+	if err := asking.connect("", counter); err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, asking.Close()) }()
 	return crawl.ResolveTenant(ctx, asking.client, cfg.FeishuTenantKey)
 }
 
-func openCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, tenant string, counter *feishu.Counter, progress func(crawl.Progress)) (_ *Crawl, err error) {
-	c := &Crawl{db: db, logger: logger}
+// opening is what a crawl is made of.
+type opening struct {
+	cfg      config.Config
+	db       *Database
+	logger   *slog.Logger
+	tenant   string
+	counter  *feishu.Counter
+	progress func(crawl.Progress) // may be nil
+	log      *eventlog.Log        // nil: it is opened
+	rereads  *crawl.RereadMetrics // may be nil
+}
+
+func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
+	c := &Crawl{db: o.db, logger: o.logger, cfg: o.cfg, log: o.log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
 		}
 	}()
-	if err := c.connect(cfg, tenant, counter); err != nil {
+	if err := c.connect(o.tenant, o.counter); err != nil {
 		return nil, err
 	}
-	c.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, AppID: cfg.FeishuAppID, TenantKey: tenant})
+	if c.log == nil {
+		c.log, err = eventlog.Open(ctx, o.db.Pool, eventlog.Options{Logger: o.logger, AppID: o.cfg.FeishuAppID, TenantKey: o.tenant})
+		if err != nil {
+			return nil, err
+		}
+		c.mine = true
+	}
+	c.reread, err = crawl.NewRereader(crawl.RereadConfig{
+		Client: c.client, Pool: o.db.Pool, Log: c.log, TenantKey: o.tenant, AppID: o.cfg.FeishuAppID,
+		Rates: o.cfg.FeishuRates, Logger: o.logger, Metrics: o.rereads,
+	})
 	if err != nil {
 		return nil, err
 	}
-	c.Crawler, err = crawl.New(crawl.Config{
-		Client: c.client, Counter: counter, Pool: db.Pool, Log: c.log,
-		TenantKey: tenant, AppID: cfg.FeishuAppID, Logger: logger, Progress: progress,
-	})
+	walk := crawl.Config{
+		Client: c.client, Counter: o.counter, Pool: o.db.Pool, Log: c.log,
+		TenantKey: o.tenant, AppID: o.cfg.FeishuAppID, Logger: o.logger, Progress: o.progress,
+	}
+	if o.cfg.Reread != crawl.RereadNever {
+		walk.Beside = c.reread.Beside // the lock of a walk keeps everybody else from it
+	}
+	c.Crawler, err = crawl.New(walk)
 	return c, err
 }
 
 // connect makes the client and its budget of calls.
-func (c *Crawl) connect(cfg config.Config, tenant string, counter *feishu.Counter) (err error) {
+func (c *Crawl) connect(tenant string, counter *feishu.Counter) (err error) {
+	cfg := c.cfg
 	c.budget = crawl.NewBudget(c.db.Pool, crawl.BudgetConfig{
 		AppID: cfg.FeishuAppID, TenantKey: tenant,
 		Rates: cfg.FeishuRates, MonthlyCalls: cfg.FeishuMonthlyCalls, Logger: c.logger,
@@ -113,7 +162,7 @@ func (c *Crawl) connect(cfg config.Config, tenant string, counter *feishu.Counte
 // Close gives back what calls were reserved and not made, and closes the log.
 func (c *Crawl) Close() error {
 	var err error
-	if c.log != nil {
+	if c.mine {
 		err = c.log.Close()
 	}
 	if c.client != nil {
@@ -135,7 +184,9 @@ func (c *Crawl) Backfill(ctx context.Context) (crawl.Summary, error) {
 	group, ctx := errgroup.WithContext(ctx)
 	projecting, stop := context.WithCancel(ctx)
 	group.Go(func() error {
-		return projector.New(c.db.Pool, c.log, projector.Options{Logger: c.logger}).Run(projecting)
+		return projector.New(c.db.Pool, c.log, projector.Options{
+			Logger: c.logger, RereadEvery: c.cfg.Reread == crawl.RereadAlways,
+		}).Run(projecting)
 	})
 	group.Go(func() (err error) {
 		defer stop()

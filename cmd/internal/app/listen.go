@@ -18,11 +18,15 @@ type listeners map[string]net.Listener
 func listen(ctx context.Context, cfg config.Config) (listeners, error) {
 	opened := listeners{}
 	var problems []error
-	for key, address := range map[string]string{
+	addresses := map[string]string{
 		"http_listen":    cfg.HTTPListen,
 		"grpc_listen":    cfg.GRPCListen,
 		"metrics_listen": cfg.MetricsListen,
-	} {
+	}
+	if cfg.Events == config.EventsWebhook {
+		addresses["webhook_listen"] = cfg.WebhookListen
+	}
+	for key, address := range addresses {
 		var lc net.ListenConfig
 		l, err := lc.Listen(ctx, "tcp", address)
 		if err != nil {

@@ -71,7 +71,11 @@ func busyService(t *testing.T) []*dto.MetricFamily {
 		t.Fatal(err)
 	}
 	const anyPort = "127.0.0.1:0"
-	cfg := config.Config{HTTPListen: anyPort, GRPCListen: anyPort, MetricsListen: anyPort, APIClients: clients}
+	cfg := config.Config{
+		HTTPListen: anyPort, GRPCListen: anyPort, MetricsListen: anyPort, APIClients: clients,
+		// The long connection has all figures of the intake. Nobody answers it.
+		Events: config.EventsWebsocket, FeishuBaseURL: "http://127.0.0.1:1", FeishuAppID: "cli_1", FeishuAppSecret: "s",
+	}
 	s, err := OpenService(t.Context(), cfg, &Database{Pool: pgtest.DB(t)}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +130,7 @@ func busyService(t *testing.T) []*dto.MetricFamily {
 	return families
 }
 
-var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "(.*)", constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
+var descText = regexp.MustCompile(`^Desc\{fqName: "([^"]+)", help: "(.*?)", (?:unit: ".*?", )?constLabels: \{.*\}, variableLabels: \{(.*)\}\}$`)
 
 // described are the metrics that a registry may come to tell. Those with labels
 // are told once something happened; until then only their names can be checked.

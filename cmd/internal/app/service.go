@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/gateway"
 	"github.com/orgmirror/orgmirror/internal/projector"
@@ -27,6 +28,7 @@ const drainTimeout = 10 * time.Second
 // Addresses are where a service answers.
 type Addresses struct {
 	HTTP, GRPC, Metrics string
+	Webhook             string // empty where there is none
 }
 
 // Service is the mirror's service: the projector, the queries over gRPC and
@@ -34,13 +36,16 @@ type Addresses struct {
 type Service struct {
 	Addresses Addresses
 
+	cfg     config.Config
 	db      *Database
 	logger  *slog.Logger
 	metrics *prometheus.Registry
 	open    listeners
 	log     *eventlog.Log
 	query   *query.Service
+	receive *receiver
 
+	rereads  *crawl.RereadMetrics
 	project  *projector.Projector
 	grpc     *grpc.Server
 	loopback net.Listener     // from REST to gRPC
@@ -51,7 +56,7 @@ type Service struct {
 // OpenService makes a service and opens its addresses. Nothing is answered
 // until Run. Close it in any case.
 func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger) (_ *Service, err error) {
-	s := &Service{db: db, logger: logger, metrics: newMetrics()}
+	s := &Service{cfg: cfg, db: db, logger: logger, metrics: newMetrics()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -64,7 +69,15 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	if s.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, Registerer: s.metrics}); err != nil {
 		return nil, err
 	}
-	s.project = projector.New(db.Pool, s.log, projector.Options{Logger: logger, Registerer: s.metrics})
+	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
+		return nil, err
+	}
+	if s.receive, err = openReceiver(ctx, cfg, s); err != nil {
+		return nil, err
+	}
+	s.project = projector.New(db.Pool, s.log, projector.Options{
+		Logger: logger, Registerer: s.metrics, RereadEvery: cfg.Reread == crawl.RereadAlways,
+	})
 	s.query, err = query.New(ctx, query.Config{
 		Pool: db.Pool, Log: s.log, TenantKey: cfg.FeishuTenantKey, Clients: cfg.APIClients,
 		Logger: logger, Registerer: s.metrics,
@@ -107,14 +120,17 @@ func (s *Service) Status(ctx context.Context) (*orgmirrorv1.GetSyncStatusRespons
 	return s.query.GetSyncStatus(ctx, &orgmirrorv1.GetSyncStatusRequest{})
 }
 
-// Run serves until the context ends or a part of the service fails. Then the
-// projector finishes the page that it is at, calls under way are answered, and
-// what operators look at goes last.
+// Run serves until the context ends or a part of the service fails. Then no more
+// events are taken, Feishu is asked no more, the projector finishes the page that
+// it is at, calls under way are answered, and what operators look at goes last.
 func (s *Service) Run(ctx context.Context) error {
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "serving",
-		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics))
+		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics),
+		slog.String("events", string(s.receive.way)), slog.String("webhook", s.Addresses.Webhook))
 	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
 	return chain(ctx,
+		s.receive.run,
+		s.crawling,
 		s.projecting,
 		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
 		s.answering,

@@ -29,9 +29,15 @@ type Config struct {
 	FeishuRate         string // as it was written
 	FeishuRates        crawl.Rates
 	FeishuMonthlyCalls int64 // 0: no limit of ours
+	Reread             crawl.Policy
+
+	Events                  Events // the zero value is EventsNone too
+	FeishuVerificationToken string
+	FeishuEncryptKey        string
 
 	HTTPListen    string
 	GRPCListen    string
+	WebhookListen string
 	MetricsListen string
 	APIClients    []query.Client // empty: nobody may read
 
@@ -49,23 +55,28 @@ func (c Config) Given(key string) bool { return c.given[key] }
 func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, error) {
 	l := read(flags, environ)
 	c := Config{
-		LogLevel:           l.level("log_level"),
-		DatabaseURL:        l.get("database_url").text,
-		DataDir:            l.dataDir(),
-		FeishuBaseURL:      l.baseURL("feishu_base_url"),
-		FeishuAppID:        l.get("feishu_app_id").text,
-		FeishuAppSecret:    l.get("feishu_app_secret").text,
-		FeishuTenantKey:    l.get("feishu_tenant_key").text,
-		FeishuRate:         l.get("feishu_rate").text,
-		FeishuRates:        l.rates("feishu_rate"),
-		FeishuMonthlyCalls: l.count("feishu_monthly_calls"),
-		HTTPListen:         l.address("http_listen"),
-		GRPCListen:         l.address("grpc_listen"),
-		MetricsListen:      l.address("metrics_listen"),
-		APIClients:         l.clients("api_clients"),
-		Addr:               l.address("addr"),
-		Client:             l.get("client").text,
-		given:              map[string]bool{},
+		LogLevel:                l.level("log_level"),
+		DatabaseURL:             l.get("database_url").text,
+		DataDir:                 l.dataDir(),
+		FeishuBaseURL:           l.baseURL("feishu_base_url"),
+		FeishuAppID:             l.get("feishu_app_id").text,
+		FeishuAppSecret:         l.get("feishu_app_secret").text,
+		FeishuTenantKey:         l.get("feishu_tenant_key").text,
+		FeishuRate:              l.get("feishu_rate").text,
+		FeishuRates:             l.rates("feishu_rate"),
+		FeishuMonthlyCalls:      l.count("feishu_monthly_calls"),
+		Reread:                  l.policy("reread"),
+		Events:                  l.events("events"),
+		FeishuVerificationToken: l.get("feishu_verification_token").text,
+		FeishuEncryptKey:        l.get("feishu_encrypt_key").text,
+		HTTPListen:              l.address("http_listen"),
+		GRPCListen:              l.address("grpc_listen"),
+		WebhookListen:           l.address("webhook_listen"),
+		MetricsListen:           l.address("metrics_listen"),
+		APIClients:              l.clients("api_clients"),
+		Addr:                    l.address("addr"),
+		Client:                  l.get("client").text,
+		given:                   map[string]bool{},
 	}
 	for key, v := range l.values {
 		c.given[key] = v.text != ""
@@ -84,6 +95,14 @@ func (l *loader) rates(key string) crawl.Rates {
 		l.problem("%s: %w", l.name(key), err)
 	}
 	return rates
+}
+
+func (l *loader) policy(key string) crawl.Policy {
+	policy, err := crawl.ParsePolicy(l.get(key).text)
+	if err != nil {
+		l.problem("%s: %w", l.name(key), err)
+	}
+	return policy
 }
 
 func (l *loader) clients(key string) []query.Client {

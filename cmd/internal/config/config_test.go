@@ -94,7 +94,8 @@ func TestLoad(t *testing.T) {
 		empty := write(t, "empty", "\n")
 		_, err := load(t, []string{"--grpc-listen", "8081", "--feishu-base-url", "open.feishu.cn"}, []string{
 			"MIRROR_CONFIG=" + file,
-			"MIRROR_WEBHOOK_LISTEN=127.0.0.1:8082",
+			"MIRROR_KAFKA_BROKERS=127.0.0.1:9092",
+			"MIRROR_EVENTS=webhook", "MIRROR_FEISHU_ENCRYPT_KEY=hush",
 			"MIRROR_METRICS_LISTEN=:2112",
 			"MIRROR_LOG_LEVEL=loud",
 			"MIRROR_FEISHU_RATE=fast",
@@ -111,13 +112,14 @@ func TestLoad(t *testing.T) {
 			`http_listen in ` + file + `: must be a single value`,
 			`tenants in ` + file + `: there is no such setting in this version`,
 			`MIRROR_FEISHU_APP_SECRET and MIRROR_FEISHU_APP_SECRET_FILE are both set; remove one`,
-			`MIRROR_WEBHOOK_LISTEN: there is no such setting in this version`,
+			`MIRROR_KAFKA_BROKERS: there is no such setting in this version`,
 			`MIRROR_API_CLIENTS_FILE: the secret cannot be read: open /no/such/file: no such file or directory`,
 			`MIRROR_CLIENT_FILE: ` + empty + ` is empty; it must hold the secret`,
 			`MIRROR_LOG_LEVEL: "loud": must be debug, info, warn or error`,
 			`--feishu-base-url: "open.feishu.cn": must be a URL such as https://open.feishu.cn`,
 			`MIRROR_FEISHU_RATE: "fast" is neither default, off nor figures`,
 			`MIRROR_FEISHU_MONTHLY_CALLS: "-1": must be a whole number, 0 or more`,
+			`MIRROR_EVENTS is webhook, and MIRROR_FEISHU_VERIFICATION_TOKEN is not set: `,
 			`--grpc-listen: "8081": must be host:port, such as 127.0.0.1:8081`,
 			`MIRROR_METRICS_LISTEN: ":2112": must be host:port, such as 127.0.0.1:2112`,
 			`MIRROR_FEISHU_APP_ID is not set: id of the custom app`,
@@ -155,12 +157,53 @@ func TestLoad(t *testing.T) {
 	})
 }
 
+// Where nobody chose a way for events, the webhook's secrets do.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	const token, key = "MIRROR_FEISHU_VERIFICATION_TOKEN=hush1", "MIRROR_FEISHU_ENCRYPT_KEY=hush2"
+	const app, secret = "MIRROR_FEISHU_APP_ID=cli_1", "MIRROR_FEISHU_APP_SECRET=hush3"
+	cases := []struct {
+		name    string
+		environ []string
+		want    config.Events
+		wrong   string // begins the error
+	}{
+		{"nothing is set", nil, config.EventsNone, ""},
+		{"both secrets are set", []string{token, key}, config.EventsWebhook, ""},
+		{"one secret is set", []string{token}, config.EventsNone, ""},
+		{"the webhook is not wanted", []string{token, key, "MIRROR_EVENTS=none"}, config.EventsNone, ""},
+		{"the webhook has its secrets", []string{token, key, "MIRROR_EVENTS=webhook"}, config.EventsWebhook, ""},
+		{"the webhook lacks its key", []string{token, "MIRROR_EVENTS=webhook"}, "", "MIRROR_EVENTS is webhook, and MIRROR_FEISHU_ENCRYPT_KEY is not set: the webhook's Encrypt Key"},
+		{"the webhook lacks its token", []string{key, "MIRROR_EVENTS=webhook"}, "", "MIRROR_EVENTS is webhook, and MIRROR_FEISHU_VERIFICATION_TOKEN is not set"},
+		{"the long connection has an app", []string{app, secret, "MIRROR_EVENTS=websocket"}, config.EventsWebsocket, ""},
+		{"the long connection has none", []string{app, "MIRROR_EVENTS=websocket"}, "", "MIRROR_EVENTS is websocket, and MIRROR_FEISHU_APP_SECRET is not set"},
+		{"the long connection wins over the secrets", []string{app, secret, token, key, "MIRROR_EVENTS=websocket"}, config.EventsWebsocket, ""},
+		{"no such way", []string{"MIRROR_EVENTS=pigeon"}, "", `MIRROR_EVENTS: "pigeon": must be webhook, websocket or none`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := load(t, nil, c.environ)
+			if c.wrong != "" {
+				if err == nil || !strings.HasPrefix(err.Error(), c.wrong) || strings.Contains(err.Error(), "hush") {
+					t.Errorf("error %v, want %s", err, c.wrong)
+				}
+				return
+			}
+			if err != nil || got.Events != c.want {
+				t.Errorf("events %q (%v), want %q", got.Events, err, c.want)
+			}
+		})
+	}
+}
+
 func TestConfigLogValueShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	c, err := load(t, nil, []string{
 		"MIRROR_DATABASE_URL=postgres://mirror:hush1@db:5432/mirror?password=hush2&sslmode=require",
 		"MIRROR_FEISHU_APP_ID=cli_1", "MIRROR_FEISHU_APP_SECRET=hush3",
 		"MIRROR_API_CLIENTS=a:hush4:reader", "MIRROR_CLIENT=a:hush5",
+		"MIRROR_FEISHU_VERIFICATION_TOKEN=hush7", "MIRROR_FEISHU_ENCRYPT_KEY=hush8",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/orgmirror/orgmirror/internal/crawl"
 )
 
 // Group says which commands a setting is for. A command has flags for its own
@@ -43,9 +45,14 @@ func Settings() []Setting {
 		{Key: "feishu_app_secret", Group: Feishu, Secret: true, Shown: "none", Meaning: "secret of the custom app"},
 		{Key: "feishu_rate", Group: Feishu, Default: "default", Meaning: "most calls to one endpoint: `default` (50 a second, 1000 a minute), `off`, or figures such as `40/s,900/m`"},
 		{Key: "feishu_monthly_calls", Group: Feishu, Default: "0", Meaning: "most calls in a calendar month (UTC); 0 is no limit of ours"},
+		{Key: "reread", Group: Feishu, Default: string(crawl.RereadIncomplete), Meaning: "what is read again from Feishu after an event: `never` anything, what the event leaves `incomplete` or in doubt, `always` whatever it is about"},
 		{Key: "feishu_tenant_key", Group: Tenant, Shown: "asked from Feishu", Meaning: "the company, where the app may not ask (permission `tenant:tenant:readonly`)"},
+		{Key: "events", Group: Service, Shown: "`webhook` where its two secrets are set, else `none` with a warning", Meaning: "how changes come in: `webhook` (Feishu calls), `websocket` (a long connection to Feishu) or `none` (only walks see them)"},
+		{Key: "feishu_verification_token", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Verification Token, from the app's console"},
+		{Key: "feishu_encrypt_key", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Encrypt Key, from the app's console"},
 		{Key: "http_listen", Group: Service, Default: "127.0.0.1:8080", Meaning: "REST"},
 		{Key: "grpc_listen", Group: Service, Default: "127.0.0.1:8081", Meaning: "gRPC"},
+		{Key: "webhook_listen", Group: Service, Default: "127.0.0.1:8082", Meaning: "Feishu's callbacks, `POST /webhook/event`; open only with `webhook`"},
 		{Key: "metrics_listen", Group: Service, Default: "127.0.0.1:2112", Meaning: "`/metrics`, `/livez`, `/readyz`"},
 		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, or `sensitive` for personal fields too"},
 		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree` and `mirror person` ask"},

@@ -17,7 +17,7 @@ import (
 )
 
 // anyPort lets a service find its own ports.
-var anyPort = []string{"MIRROR_HTTP_LISTEN=127.0.0.1:0", "MIRROR_GRPC_LISTEN=127.0.0.1:0", "MIRROR_METRICS_LISTEN=127.0.0.1:0"}
+var anyPort = []string{"MIRROR_HTTP_LISTEN=127.0.0.1:0", "MIRROR_GRPC_LISTEN=127.0.0.1:0", "MIRROR_METRICS_LISTEN=127.0.0.1:0", "MIRROR_WEBHOOK_LISTEN=127.0.0.1:0"}
 
 // service is a `mirror serve` that answers.
 type service struct {

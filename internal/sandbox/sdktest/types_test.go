@@ -72,12 +72,13 @@ func typedFor(got *inbox, token string) *dispatcher.EventDispatcher {
 	return d
 }
 
-// everyType are all types there are, of which live makes at least one each.
+// everyType is each type there is; live makes at least one of each.
 var everyType = []string{
 	"contact.custom_attr_event.updated_v3",
 	"contact.department.created_v3", "contact.department.deleted_v3", "contact.department.updated_v3",
 	"contact.employee_type_enum.actived_v3", "contact.employee_type_enum.created_v3", "contact.employee_type_enum.deactivated_v3",
-	"contact.employee_type_enum.deleted_v3", "contact.employee_type_enum.updated_v3", "contact.scope.updated_v3",
+	"contact.employee_type_enum.deleted_v3", "contact.employee_type_enum.updated_v3",
+	"contact.scope.updated_v3",
 	"contact.user.created_v3", "contact.user.deleted_v3", "contact.user.updated_v3",
 }
 
@@ -85,7 +86,7 @@ var everyType = []string{
 func live(t *testing.T, k *kit) {
 	t.Helper()
 	boss := k.hire("李娜")
-	_, err := k.AddUnit(sandbox.Unit{UnitID: "u1", Name: "x", UnitType: "t"})
+	_, err := k.AddUnit(sandbox.Unit{UnitID: "u1", Name: "华东", UnitType: "子公司"})
 	must(t, err)
 	d, err := k.AddDepartment(sandbox.Department{Name: "研发", ChatID: "oc_1", LeaderUserID: boss.OpenID, HRBPs: []string{boss.OpenID}, UnitIDs: []string{"u1"}})
 	must(t, err)
@@ -118,14 +119,20 @@ func live(t *testing.T, k *kit) {
 	must(t, k.EraseUser(u.OpenID))
 	must(t, k.RemoveDepartment(d.OpenDepartmentID))
 
-	kind, err := k.AddEmployeeType(sandbox.EmployeeType{Content: "驻场", I18nContent: []sandbox.Text{{Locale: "en_us", Value: "On site"}}})
+	enum, err := k.AddEmployeeType(sandbox.EmployeeType{Content: "返聘"})
 	must(t, err)
-	must(t, k.ChangeEmployeeType(kind.EnumID, func(e *sandbox.EmployeeType) { e.Content, e.EnumStatus = "外派", 2 }))
-	must(t, k.ChangeEmployeeType(kind.EnumID, func(e *sandbox.EmployeeType) { e.EnumStatus = 1 }))
-	must(t, k.RemoveEmployeeType(kind.EnumID))
-	_, err = k.AddCustomAttr(sandbox.CustomAttrDefinition{Type: "TEXT", I18nName: []sandbox.Text{{Locale: "zh_cn", Value: "x"}}})
+	for _, change := range []func(*sandbox.EmployeeType){
+		func(e *sandbox.EmployeeType) { e.EnumStatus = 2 },
+		func(e *sandbox.EmployeeType) { e.EnumStatus = 1 },
+		func(e *sandbox.EmployeeType) { e.Content = "返聘人员" },
+	} {
+		must(t, k.ChangeEmployeeType(enum.EnumID, change))
+	}
+	must(t, k.RemoveEmployeeType(enum.EnumID))
+	_, err = k.AddCustomAttr(sandbox.CustomAttrDefinition{Type: "TEXT", I18nName: []sandbox.Text{{Locale: "zh_cn", Value: "技能"}}})
 	must(t, err)
 	k.AllowOpenQuery(false)
+	k.AllowOpenQuery(true)
 }
 
 // callAsStore makes a call in the name of an app of the marketplace.
