@@ -125,8 +125,6 @@ func TestOptionsOfDepartmentEvents(t *testing.T) {
 		{
 			"units", func(o *sandbox.Options) { o.ExtraFields, o.EmptyFields = true, true },
 			func(k *kit, d string) error {
-				_, err := k.AddUnit(sandbox.Unit{UnitID: "u1", Name: "u1", UnitType: "t"})
-				must(k.t, err)
 				return k.ChangeDepartment(d, func(d *sandbox.Department) { d.UnitIDs = []string{"u1"} })
 			},
 			func(n []news) any { return rawOf([]any{n[0].Object["unit_ids"], n[0].OldObject["unit_ids"]}) }, `[["u1"],[]]`,
