@@ -97,8 +97,8 @@ func (s *Server) sendTicket(a *app) {
 }
 
 // sendTickets keeps the apps of the marketplace in tickets until ctx ends.
-func (s *Server) sendTickets(ctx context.Context) {
-	ticker := time.NewTicker(ticketEvery)
+func (s *Server) sendTickets(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		select {

@@ -1,9 +1,12 @@
 package sandbox
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -124,6 +127,33 @@ func TestCustomAttrEvents(t *testing.T) {
 	}
 	if told := s.toldTo(s.AppID()); len(told) != 1 || strings.Contains(told[0], "custom_attrs") {
 		t.Errorf("%q", told)
+	}
+}
+
+// Apps of the marketplace get tickets by themselves, and nobody else does.
+func TestTicketsComeUnasked(t *testing.T) {
+	t.Parallel()
+	s := quiet(t)
+	if err := s.AddApp(App{ID: "cli_store", Secret: "x", Store: true}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	var sending sync.WaitGroup
+	sending.Go(func() { s.sendTickets(ctx, time.Millisecond) })
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil && len(s.Events("cli_store")) < 2 {
+		<-tick.C
+	}
+	cancel()
+	sending.Wait()
+	events := s.Events("cli_store")
+	if len(events) < 2 || events[0].Type != ticketEvent || events[0].ID == events[1].ID || string(events[0].Event) == string(events[1].Event) {
+		t.Errorf("tickets %+v", events)
+	}
+	if got := s.Events(s.AppID()); len(got) != 0 {
+		t.Errorf("the other app got %+v", got)
 	}
 }
 

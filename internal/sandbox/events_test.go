@@ -245,6 +245,15 @@ func TestEventOptionsAsJSON(t *testing.T) {
 		t.Errorf("a refused change has changed something: %+v", again)
 	}
 	k.wantControl("PATCH", "/options", `{"resurrect_event":"","root_parent":"absent","moves_across_range":"created_deleted"}`, 200)
+
+	// Those about delivery are in force at once.
+	k.wantControl("PATCH", "/options", `{"lose_without_clients":true}`, 200)
+	k.wantControl("PUT", "/subscriptions/"+k.AppID(), `{"mode":"long_connection","unchecked":true}`, 200)
+	k.addUser(sandbox.User{Name: "王伟"})
+	k.settle()
+	if e := k.Events(k.AppID())[0]; e.State != sandbox.EventLost || len(e.Attempts) != 1 {
+		t.Errorf("without a client, the event is %+v", e)
+	}
 }
 
 // The endpoint discovery stands on the port of the contact service, also for a

@@ -189,7 +189,7 @@ func (s *Server) listen(ctx context.Context) error {
 	handlers, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancelHandler = cancel
 	s.serving.Go(func() { s.hub.Run(handlers) })
-	s.serving.Go(func() { s.sendTickets(handlers) })
+	s.serving.Go(func() { s.sendTickets(handlers, ticketEvery) })
 	s.api = s.serve(handlers, api, http.HandlerFunc(s.serveAPI))
 	s.control = s.serve(handlers, control, s.controls())
 	return nil

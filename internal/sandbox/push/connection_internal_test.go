@@ -145,7 +145,9 @@ func fine(string) int { return 200 }
 // present waits until so many connections are there.
 func (r *rig) present(n int) {
 	r.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); r.Connections(testApp) != n; {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); r.Connections(testApp) != n; <-tick.C {
 		if time.Now().After(deadline) {
 			r.t.Fatalf("%d connections, want %d", r.Connections(testApp), n)
 		}

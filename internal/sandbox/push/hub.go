@@ -225,7 +225,7 @@ func (h *Hub) Events(app string) []Record {
 	defer h.mu.Unlock()
 	box := h.boxes[app]
 	if box == nil {
-		return nil
+		return []Record{}
 	}
 	return box.history.list(cmp.Or(h.settings.History, usualHistory))
 }
