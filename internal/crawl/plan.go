@@ -137,7 +137,7 @@ func (c *Crawler) askMembers(ctx context.Context, p *Plan) (map[string]int64, er
 	p.Asked = true
 	root, err := c.client.Department(ctx, directory.RootDepartmentID)
 	if err != nil {
-		return nil, fmt.Errorf("read the root department: %w", rangeError(err))
+		return nil, fmt.Errorf("read the root department: %w", err)
 	}
 	all := map[string]counted{}
 	add := func(raw json.RawMessage) {

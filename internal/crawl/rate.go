@@ -62,7 +62,7 @@ func (r Rates) of(endpoint string) Rate {
 		return Rate{}
 	case r.override != Rate{}:
 		return r.override
-	case endpoint == feishu.EndpointDepartment:
+	case endpoint == feishu.EndpointDepartment, endpoint == feishu.EndpointUsers:
 		return specialRate
 	default:
 		return usualRate

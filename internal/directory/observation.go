@@ -13,6 +13,7 @@ const (
 	EventSweepCompleted = "mirror.sweep.completed"
 
 	verbObserved = "observed"
+	verbMissing  = "missing"
 )
 
 // EventType is the type of a record of ours about an entity.
