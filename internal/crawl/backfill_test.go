@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,14 +79,8 @@ func TestBackfill(t *testing.T) {
 		b := setup(t, 200, 20)
 		b.backfill(t)
 		id := anyUser(b.sandbox.Truth(), 3)
-		event := directory.Record{
-			OccurredAt: time.Now(), EventID: "e1", EventType: directory.EventUserUpdated, Source: directory.SourceWebhook,
-			EntityKind: directory.KindUser, EntityID: id,
-			Payload: json.RawMessage(`{"event":{"object":{"open_id":"` + id + `","city":"月球"},"old_object":{"city":"x"}}}`),
-		}
-		if _, err := b.log.Append(t.Context(), event); err != nil {
-			t.Fatal(err)
-		}
+		_, err := b.log.Append(t.Context(), userEvent(id, `"city":"月球"`))
+		must(t, err)
 		if sum := b.backfill(t); sum.Appended != 0 { // the pages still say the old city, ten seconds too early to count
 			t.Errorf("appended %d observations", sum.Appended)
 		}
