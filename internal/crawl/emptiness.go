@@ -32,6 +32,14 @@ type absence struct {
 	Readable int64 `json:"readable"` // of these, objects that show that it is readable
 }
 
+func (a absence) plus(b absence) absence {
+	return absence{Had: a.Had + b.Had, Gone: a.Gone + b.Gone, Readable: a.Readable + b.Readable}
+}
+
+func (a absence) less(b absence) absence {
+	return absence{Had: a.Had - b.Had, Gone: a.Gone - b.Gone, Readable: a.Readable - b.Readable}
+}
+
 func (a absence) many() bool {
 	return a.Gone >= hiddenFrom && a.Gone*100 > a.Had*hiddenPercent
 }
@@ -132,8 +140,7 @@ func (s *sweep) countFields(e sighting) {
 	}
 	add := func(names []string, one absence) {
 		for _, name := range names {
-			a := s.Absent[e.kind][name]
-			s.Absent[e.kind][name] = absence{Had: a.Had + one.Had, Gone: a.Gone + one.Gone, Readable: a.Readable + one.Readable}
+			s.Absent[e.kind][name] = s.Absent[e.kind][name].plus(one)
 		}
 	}
 	add(e.had, absence{Had: 1})
@@ -157,7 +164,7 @@ func (s *sweep) insertAbsent(ctx context.Context, tx pgx.Tx, seen []sighting) er
 		var list string
 		for _, name := range slices.Concat(e.absent.readable, e.absent.own) {
 			gone := s.Absent[e.kind][name].Gone
-			if gone > hiddenFrom && gone*100 > s.before[e.kind][name]*2*hiddenPercent {
+			if gone > hiddenFrom && gone*100 > s.before[e.kind][name]*2*hiddenPercent && !refers(name) {
 				continue
 			}
 			if list != "" {
@@ -196,100 +203,5 @@ func (c *Crawler) lookBack(ctx context.Context, s *sweep) error {
 	if err != nil {
 		return fmt.Errorf("read the fields of the last sweep: %w", err)
 	}
-	return nil
-}
-
-// hidden names the fields that were lost with a permission, as far as can be
-// told: from many objects at once, or without any object that shows them still.
-func (s *sweep) hidden() map[directory.Kind][]AbsentField {
-	all := map[directory.Kind][]AbsentField{}
-	for _, kind := range []directory.Kind{directory.KindDepartment, directory.KindUser} {
-		for _, f := range watchedFields(kind) {
-			a := s.Absent[kind][f.name]
-			if a.many() || a.Gone > 0 && a.Readable == 0 && s.Fields[kind][f.name] == 0 {
-				all[kind] = append(all[kind], AbsentField{Field: f.name, Permission: f.permission})
-			}
-		}
-	}
-	return all
-}
-
-const selectAbsent = `
-SELECT entity_id, seen_at, fields
-FROM mirror.sweep_absent
-WHERE sweep_id = @sweep_id AND entity_kind = @kind AND entity_id > @after
-ORDER BY entity_id
-LIMIT 500`
-
-// missed is a row of mirror.sweep_absent.
-type missed struct {
-	id     string
-	at     time.Time
-	fields []string
-}
-
-// clear appends that fields are not set any more. Killed in the middle it begins
-// again, and finds that what it has appended is no news.
-func (c *Crawler) clear(ctx context.Context, s *sweep) error {
-	all := s.hidden()
-	for _, kind := range []directory.Kind{directory.KindDepartment, directory.KindUser} {
-		hidden := all[kind]
-		keep := func(name string) bool {
-			return slices.ContainsFunc(hidden, func(f AbsentField) bool { return f.Field == name })
-		}
-		for after := ""; ; {
-			rows, err := c.pool.Query(ctx, selectAbsent, pgx.NamedArgs{"sweep_id": s.id, "kind": string(kind), "after": after})
-			if err != nil {
-				return fmt.Errorf("read the %s fields that are absent: %w", kind, err)
-			}
-			chunk, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m missed, err error) {
-				err = row.Scan(&m.id, &m.at, &m.fields)
-				m.fields = slices.DeleteFunc(m.fields, keep)
-				return m, err
-			})
-			if err != nil {
-				return fmt.Errorf("read the %s fields that are absent: %w", kind, err)
-			}
-			if len(chunk) == 0 {
-				break
-			}
-			after = chunk[len(chunk)-1].id
-			if err := c.clearFields(ctx, s, kind, chunk); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// clearFields appends an observation for each entity that has a field which it
-// should not have. The object in it is the key alone: the rest of what was seen
-// is in the log already, where it was news.
-func (c *Crawler) clearFields(ctx context.Context, s *sweep, kind directory.Kind, chunk []missed) error {
-	ids := make([]string, len(chunk))
-	for i, m := range chunk {
-		ids[i] = m.id
-	}
-	states, err := truth(ctx, c.pool, c.cfg.TenantKey, kind, ids)
-	if err != nil {
-		return err
-	}
-	var records []directory.Record
-	for _, m := range chunk {
-		r, err := directory.NewEmptiness(c.origin(s), kind, m.id, m.at, m.fields)
-		if err != nil {
-			return err
-		}
-		if news, _ := states[m.id].apply(directory.Decode(r)); news {
-			records = append(records, r)
-		}
-	}
-	if len(records) == 0 {
-		return nil
-	}
-	if _, err := c.log.Append(ctx, records...); err != nil {
-		return fmt.Errorf("append that fields of %d %ss are not set: %w", len(records), kind, err)
-	}
-	s.Appended += int64(len(records))
 	return nil
 }

@@ -31,10 +31,6 @@ func removed(reason directory.Reason) verdict { return verdict(reason) }
 // that it has trouble with somebody.
 const outageFrom = 3
 
-// aGroup of candidates is asked for singly before the verdicts are written: a
-// kill costs no more calls.
-const aGroup = 16
-
 // proof is a candidate and what was found out about it.
 type proof struct {
 	id      string
@@ -64,7 +60,8 @@ func (c *Crawler) prove(ctx context.Context, s *sweep, kind directory.Kind) erro
 	if err := p.all(ctx, false, feishu.PageSize, p.askBatch); err != nil {
 		return fmt.Errorf("ask for the %ss that were not seen: %w", kind, err)
 	}
-	if err := p.all(ctx, true, aGroup, p.askSingly); err != nil {
+	// As many at once as a kill may cost.
+	if err := p.all(ctx, true, p.cfg.Workers, p.askSingly); err != nil {
 		return fmt.Errorf("ask for the %ss that were not seen: %w", kind, err)
 	}
 	return p.finish(ctx)
@@ -161,7 +158,6 @@ func (p *prover) askBatch(ctx context.Context, ids []string) ([]proof, error) {
 func (p *prover) askSingly(ctx context.Context, ids []string) ([]proof, error) {
 	proofs := make([]proof, len(ids))
 	group, asking := errgroup.WithContext(ctx)
-	group.SetLimit(p.cfg.Workers)
 	for i, id := range ids {
 		group.Go(func() (err error) {
 			proofs[i], err = p.askOne(asking, id)

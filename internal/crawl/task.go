@@ -35,6 +35,22 @@ type task struct {
 	pageToken    string
 }
 
+// String says what is read, for errors.
+func (t task) String() string {
+	switch t.listing {
+	case listScopes:
+		return "the app's contact range"
+	case listIndependent:
+		return "the people authorised without a department"
+	case listGroupUsers, listGroupDepartments:
+		return "the members of group " + t.departmentID
+	case listUsers:
+		return "the people of department " + t.departmentID
+	default:
+		return "the departments below " + t.departmentID
+	}
+}
+
 // sweep is a walk in progress.
 type sweep struct {
 	id        string
@@ -51,12 +67,13 @@ type sweep struct {
 	// counts at least as many people.
 	weights map[string]int64
 
-	tasksDone   int64                               // lists of people that were read to the end
-	tasksTotal  int64                               // lists of people known so far
-	users       int64                               // distinct people seen
-	departments int64                               // distinct departments seen, the root included
-	memberships int64                               // counted at the end
-	before      map[directory.Kind]map[string]int64 // Fields of the last complete sweep
+	tasksDone   int64                                 // lists of people that were read to the end
+	tasksTotal  int64                                 // lists of people known so far
+	users       int64                                 // distinct people seen
+	departments int64                                 // distinct departments seen, the root included
+	memberships int64                                 // counted at the end
+	before      map[directory.Kind]map[string]int64   // Fields of the last complete sweep
+	explained   map[directory.Kind]map[string]absence // absences that a departure explains
 	totals
 }
 
@@ -79,7 +96,7 @@ type totals struct {
 
 func newSweep(id string) *sweep {
 	return &sweep{
-		id: id, scope: scopeAll, flying: map[listing]int{}, weights: map[string]int64{},
+		id: id, scope: scopeAll, flying: map[listing]int{}, weights: map[string]int64{}, explained: map[directory.Kind]map[string]absence{},
 		totals: totals{
 			Fields: map[directory.Kind]map[string]int64{},
 			Absent: map[directory.Kind]map[string]absence{},

@@ -136,10 +136,11 @@ func (c *Crawler) fetch(ctx context.Context, t task) (result, error) {
 		c.logger.InfoContext(ctx, "department gone during the walk", slog.String("open_department_id", t.departmentID))
 		return result{task: t}, nil
 	case errors.Is(err, feishu.ErrNoAuthority) && t.departmentID != directory.RootDepartmentID:
-		c.logger.WarnContext(ctx, "a list is refused", slog.String("listing", string(t.listing)), slog.Any("error", err))
+		c.logger.WarnContext(ctx, "a list is refused", slog.String("listing", string(t.listing)),
+			slog.String("open_department_id", t.departmentID), slog.Any("error", err))
 		return result{task: t, refused: true}, nil
 	}
-	return r, fmt.Errorf("list the %s of %s: %w", t.listing, t.departmentID, err)
+	return r, fmt.Errorf("read %s: %w", t, err)
 }
 
 // read makes the calls of a task.

@@ -92,7 +92,7 @@ func openCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slo
 	}
 	c.Crawler, err = crawl.New(crawl.Config{
 		Client: c.client, Counter: counter, Pool: db.Pool, Log: c.log,
-		TenantKey: tenant, AppID: cfg.FeishuAppID, Logger: logger, Progress: progress,
+		TenantKey: tenant, AppID: cfg.FeishuAppID, Logger: logger, Progress: progress, MaxRemovals: cfg.MaxRemovals,
 	})
 	return c, err
 }
@@ -130,22 +130,40 @@ func (c *Crawl) Close() error {
 // Backfill walks the company once, with the core projector beside it while no
 // other process has that job, and returns when the read model holds what was
 // seen.
-func (c *Crawl) Backfill(ctx context.Context) (crawl.Summary, error) {
-	var summary crawl.Summary
+func (c *Crawl) Backfill(ctx context.Context) (summary crawl.Summary, err error) {
+	err = c.beside(ctx, func(ctx context.Context) (directory.Position, error) {
+		summary, err = c.Crawler.Backfill(ctx)
+		return summary.Position, err
+	})
+	return summary, err
+}
+
+// Approve removes whom a walk holds, as far as Feishu proves it, in the same way.
+func (c *Crawl) Approve(ctx context.Context, sweepID string) (removals crawl.Removals, err error) {
+	err = c.beside(ctx, func(ctx context.Context) (directory.Position, error) {
+		removals, err = c.Crawler.Approve(ctx, sweepID)
+		return removals.Position, err
+	})
+	return removals, err
+}
+
+// beside does something that appends to the log while the core projector runs,
+// and waits until the read model has come to the position where it ended.
+func (c *Crawl) beside(ctx context.Context, work func(context.Context) (directory.Position, error)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	projecting, stop := context.WithCancel(ctx)
 	group.Go(func() error {
 		return projector.New(c.db.Pool, c.log, projector.Options{Logger: c.logger}).Run(projecting)
 	})
-	group.Go(func() (err error) {
+	group.Go(func() error {
 		defer stop()
-		if summary, err = c.Crawler.Backfill(ctx); err != nil {
+		position, err := work(ctx)
+		if err != nil {
 			return err
 		}
-		return c.projected(ctx, summary.Position)
+		return c.projected(ctx, position)
 	})
-	err := group.Wait()
-	return summary, err
+	return group.Wait()
 }
 
 // projected waits until the read model has come to a position. Another process

@@ -29,6 +29,7 @@ type Config struct {
 	FeishuRate         string // as it was written
 	FeishuRates        crawl.Rates
 	FeishuMonthlyCalls int64 // 0: no limit of ours
+	MaxRemovals        crawl.MaxRemovals
 
 	HTTPListen    string
 	GRPCListen    string
@@ -59,6 +60,7 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		FeishuRate:         l.get("feishu_rate").text,
 		FeishuRates:        l.rates("feishu_rate"),
 		FeishuMonthlyCalls: l.count("feishu_monthly_calls"),
+		MaxRemovals:        l.maxRemovals("max_removals"),
 		HTTPListen:         l.address("http_listen"),
 		GRPCListen:         l.address("grpc_listen"),
 		MetricsListen:      l.address("metrics_listen"),
@@ -84,6 +86,14 @@ func (l *loader) rates(key string) crawl.Rates {
 		l.problem("%s: %w", l.name(key), err)
 	}
 	return rates
+}
+
+func (l *loader) maxRemovals(key string) crawl.MaxRemovals {
+	most, err := crawl.ParseMaxRemovals(l.get(key).text)
+	if err != nil {
+		l.problem("%s: %w", l.name(key), err)
+	}
+	return most
 }
 
 func (l *loader) clients(key string) []query.Client {

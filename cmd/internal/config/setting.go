@@ -43,6 +43,7 @@ func Settings() []Setting {
 		{Key: "feishu_app_secret", Group: Feishu, Secret: true, Shown: "none", Meaning: "secret of the custom app"},
 		{Key: "feishu_rate", Group: Feishu, Default: "default", Meaning: "most calls to one endpoint: `default` (50 a second, 1000 a minute), `off`, or figures such as `40/s,900/m`"},
 		{Key: "feishu_monthly_calls", Group: Feishu, Default: "0", Meaning: "most calls in a calendar month (UTC); 0 is no limit of ours"},
+		{Key: "max_removals", Group: Feishu, Shown: "the greater of 20 and 5%", Meaning: "how many people, and how many departments, a walk may remove without approval: a number such as `100`, or a percentage of the live ones such as `2.5%`; all of them never"},
 		{Key: "feishu_tenant_key", Group: Tenant, Shown: "asked from Feishu", Meaning: "the company, where the app may not ask (permission `tenant:tenant:readonly`)"},
 		{Key: "http_listen", Group: Service, Default: "127.0.0.1:8080", Meaning: "REST"},
 		{Key: "grpc_listen", Group: Service, Default: "127.0.0.1:8081", Meaning: "gRPC"},

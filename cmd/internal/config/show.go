@@ -19,6 +19,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("feishu_tenant_key", c.FeishuTenantKey),
 		slog.String("feishu_rate", c.FeishuRate),
 		slog.Int64("feishu_monthly_calls", c.FeishuMonthlyCalls),
+		slog.String("max_removals", c.MaxRemovals.String()),
 		slog.String("http_listen", c.HTTPListen),
 		slog.String("grpc_listen", c.GRPCListen),
 		slog.String("metrics_listen", c.MetricsListen),
