@@ -18,7 +18,7 @@ import (
 func (p *prover) judge(ctx context.Context, proofs []proof, states map[string]*known) error {
 	var records []directory.Record
 	pr := &progress{counts: map[string]departmentCount{}}
-	for _, f := range proofs {
+	for i, f := range proofs {
 		switch {
 		case f.verdict == verdictPresent && f.object != nil:
 			pr.see(objects{kind: p.kind, page: feishu.Page{Items: []json.RawMessage{f.object}, RequestedAt: f.at}})
@@ -27,12 +27,15 @@ func (p *prover) judge(ctx context.Context, proofs []proof, states map[string]*k
 			}
 		case f.at.IsZero(), f.verdict == verdictUnproven, f.verdict == "":
 		default:
-			r, err := directory.NewMissing(p.origin(p.sweep), p.kind, f.id, f.at, directory.Missing{Reason: directory.Reason(f.verdict)})
+			r, err := p.missing(f, states[f.id])
 			if err != nil {
 				return err
 			}
 			if news, _ := states[f.id].apply(directory.Decode(r)); news {
 				records = append(records, r)
+			}
+			if states[f.id].Exists() {
+				proofs[i].verdict = verdictPresent // something newer says so
 			}
 		}
 	}
@@ -49,6 +52,17 @@ func (p *prover) judge(ctx context.Context, proofs []proof, states map[string]*k
 	}
 	pr.verdicts = func(ctx context.Context, tx pgx.Tx) error { return p.write(ctx, tx, proofs) }
 	return p.tick(ctx, p.sweep, pr, len(news))
+}
+
+// missing makes the record of a proof. It was asked for after the mirror had last
+// heard of the entity, whatever the clocks of two processes make of it: their
+// ideas of Feishu's clock differ by up to a second.
+func (p *prover) missing(f proof, entity *known) (directory.Record, error) {
+	at := f.at
+	if heard := entity.Since().Add(directory.DefaultSkewMargin); !at.After(heard) {
+		at = heard.Add(time.Millisecond)
+	}
+	return directory.NewMissing(p.origin(p.sweep), p.kind, f.id, at, directory.Missing{Reason: directory.Reason(f.verdict)})
 }
 
 const writeVerdicts = `

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,7 @@ type bundle struct {
 	client  *feishu.Client
 	counter *feishu.Counter
 	crawler *crawl.Crawler
+	called  atomic.Pointer[func()] // told of each call, where somebody wants to know
 }
 
 func setup(t *testing.T, people, departments int) *bundle {
@@ -43,7 +45,13 @@ func setup(t *testing.T, people, departments int) *bundle {
 	}
 	cleanup(t, b.sandbox.Close)
 	b.client, err = feishu.New(feishu.Config{
-		BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: b.sandbox.AppSecret(), Observe: b.counter.Observe,
+		BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: b.sandbox.AppSecret(),
+		Observe: func(call feishu.Call) {
+			b.counter.Observe(call)
+			if called := b.called.Load(); called != nil {
+				(*called)()
+			}
+		},
 		Retry: feishu.Retry{Attempts: 2, Pause: time.Millisecond},
 	})
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/directory"
-	"github.com/orgmirror/orgmirror/internal/feishu"
 )
 
 // killable is a crawler that is stopped at a call, as if it had been killed:
@@ -25,22 +24,14 @@ type killable struct {
 
 func (b *bundle) killable(t *testing.T, change func(*crawl.Config)) *killable {
 	t.Helper()
-	k := &killable{}
-	client, err := feishu.New(feishu.Config{
-		BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: b.sandbox.AppSecret(),
-		Observe: func(feishu.Call) {
-			k.made.Add(1)
-			if k.left.Add(-1) == 0 {
-				(*k.cancel.Load())()
-			}
-		},
-	})
-	must(t, err)
-	t.Cleanup(client.Close)
-	k.Crawler = b.crawlerWith(t, func(c *crawl.Config) {
-		c.Client = client
-		change(c)
-	})
+	k := &killable{Crawler: b.crawlerWith(t, change)}
+	called := func() {
+		k.made.Add(1)
+		if k.left.Add(-1) == 0 {
+			(*k.cancel.Load())()
+		}
+	}
+	b.called.Store(&called)
 	return k
 }
 
@@ -53,7 +44,7 @@ func (k *killable) until(t *testing.T, random *rand.Rand, most int64, work func(
 		k.cancel.Store(&cancel)
 		k.left.Store(1 + random.Int64N(most))
 		err := work(ctx)
-		k.left.Store(0)
+		k.left.Store(0) // from here on it counts below zero, and stops nobody
 		cancel()
 		switch {
 		case err == nil:
@@ -127,7 +118,7 @@ func TestRemovalsGoOnAfterKills(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		k.cancel.Store(&cancel)
-		k.left.Store(2) // the token, and the first batch
+		k.left.Store(1) // the first batch
 		if _, err := k.Approve(ctx, sum.SweepID); !errors.Is(err, context.Canceled) {
 			t.Fatalf("error = %v", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -274,6 +275,23 @@ func TestRemovals(t *testing.T) {
 		b.equalsTruth(t)
 		if next := b.backfill(t); next.Position != sum.Position+2 || next.Candidates[directory.KindUser] != 0 {
 			t.Errorf("the next sweep appended %d records, candidates %v", next.Position-sum.Position, next.Candidates)
+		}
+	})
+
+	t.Run("two processes that do not agree about Feishu's clock", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 100, 10)
+		b.backfill(t)
+		b.leave(t, 4)
+		b.sandbox.SetClockSkew(-3 * time.Second)
+		late, err := feishu.New(feishu.Config{BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: b.sandbox.AppSecret()})
+		must(t, err)
+		defer late.Close()
+		sum, err := b.crawlerWith(t, func(c *crawl.Config) { c.Client = late }).Backfill(t.Context())
+		must(t, err)
+		wantCounts(t, sum, directory.KindUser, 4, 0, 4, 0)
+		if gone := b.reasons(t); len(gone) != 4 {
+			t.Errorf("%d are gone in the log, want 4", len(gone))
 		}
 	})
 
