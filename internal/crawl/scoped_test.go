@@ -1,8 +1,13 @@
 package crawl_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,7 +43,7 @@ func (b *bundle) equalsRange(t *testing.T) {
 	}
 }
 
-// within counts the people who sit in some departments.
+// membersOf counts the people who sit in some departments.
 func membersOf(truth sandbox.Truth, in map[string]bool) (n int64) {
 	for _, u := range truth.Users {
 		if slices.ContainsFunc(u.DepartmentIDs, func(d string) bool { return in[d] }) {
@@ -46,6 +51,39 @@ func membersOf(truth sandbox.Truth, in map[string]bool) (n int64) {
 		}
 	}
 	return n
+}
+
+// outsiders are people who sit in none of some departments.
+func (b *bundle) outsiders(t *testing.T, in map[string]bool, n int) (ids []string) {
+	t.Helper()
+	truth := b.sandbox.Truth()
+	for _, id := range slices.Sorted(maps.Keys(truth.Users)) {
+		if len(ids) < n && !slices.ContainsFunc(truth.Users[id].DepartmentIDs, func(d string) bool { return in[d] }) {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) < n {
+		t.Fatalf("only %d people elsewhere", len(ids))
+	}
+	return ids
+}
+
+// addGroup makes a group of people and departments.
+func (b *bundle) addGroup(t *testing.T, users []string, departments ...string) string {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"name": "项目组", "users": users, "departments": departments})
+	must(t, err)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.sandbox.ControlURL()+"/groups", bytes.NewReader(body))
+	must(t, err)
+	answer, err := http.DefaultClient.Do(r)
+	must(t, err)
+	defer answer.Body.Close()
+	var group struct{ ID, Error string }
+	must(t, json.NewDecoder(answer.Body).Decode(&group))
+	if group.ID == "" {
+		t.Fatalf("no group: %s", group.Error)
+	}
+	return group.ID
 }
 
 func TestScopedRange(t *testing.T) {
@@ -96,6 +134,88 @@ func TestScopedRange(t *testing.T) {
 		}
 	})
 
+	t.Run("people whose ids the app may not see", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 500, 60)
+		top, in := branch(t, b.sandbox.Truth(), 10)
+		alone := b.outsiders(t, in, 120) // two pages
+		for _, id := range alone {
+			must(t, b.sandbox.ChangeUser(id, func(u *sandbox.User) { u.Nickname = "小王" }))
+		}
+		b.setRange(t, sandbox.Range{Departments: []string{top}, Users: alone})
+		must(t, b.sandbox.RevokeScope(b.sandbox.AppID(), "contact:user.employee_id:readonly"))
+		b.backfill(t)
+		b.equalsRange(t)
+		if calls := b.calls(feishu.EndpointUsers); calls != 2 {
+			t.Errorf("%d pages of people without a department, want 2", calls)
+		}
+		left := alone[:2]
+		must(t, b.sandbox.ResignUser(left[0]))
+		b.setRange(t, sandbox.Range{Departments: []string{top}, Users: alone[2:]}) // the second one is out of range
+		sum := b.backfill(t)
+		b.equalsRange(t)
+		wantCounts(t, sum, directory.KindUser, 2, 0, 2, 0)
+		if reason := b.reasons(t)[left[1]]; reason != directory.ReasonOutOfRange {
+			t.Errorf("who is out of range is gone as %s", reason)
+		}
+	})
+
+	t.Run("groups", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 400, 60)
+		top, in := branch(t, b.sandbox.Truth(), 20)
+		apart, below := "", map[string]bool{}
+		for _, id := range slices.Sorted(maps.Keys(b.sandbox.Truth().Departments)) {
+			if s := subtree(b.sandbox.Truth(), id); !in[id] && !s[top] && len(s) > 1 && len(s) < 10 {
+				apart, below = id, s
+			}
+		}
+		maps.Copy(below, in)
+		members := b.outsiders(t, below, 130)
+		group := b.addGroup(t, members, apart)
+		b.setRange(t, sandbox.Range{Departments: []string{top}, Groups: []string{group}})
+		sum := b.backfill(t)
+		b.equalsRange(t)
+		if next := b.backfill(t); next.Position != sum.Position+2 {
+			t.Errorf("a second walk appended %d records", next.Position-sum.Position)
+		}
+		must(t, b.sandbox.EraseUser(members[0]))
+		wantCounts(t, b.backfill(t), directory.KindUser, 1, 0, 1, 0)
+		b.equalsRange(t)
+
+		// Out of sight, and in a group of the scope: not out of range.
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUser, Count: -1, Code: 41050}))
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUsersBatch, Count: -1, Body: emptyList}))
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUsers, Count: -1, Body: emptyList}))
+		guard, err := crawl.ParseMaxRemovals("90%")
+		must(t, err)
+		sum, err = b.crawlerWith(t, func(c *crawl.Config) { c.MaxRemovals = guard }).Backfill(t.Context())
+		must(t, err)
+		wantCounts(t, sum, directory.KindUser, 129, 0, 0, 129)
+		b.sandbox.ClearFaults()
+
+		b.setRange(t, sandbox.Range{Departments: []string{top}})
+		sum, err = b.crawlerWith(t, func(c *crawl.Config) { c.MaxRemovals = guard }).Backfill(t.Context())
+		must(t, err)
+		b.equalsRange(t)
+		if sum.Unproven[directory.KindUser] != 0 {
+			t.Errorf("unproven: %v", sum.Unproven)
+		}
+	})
+
+	t.Run("groups that the app may not read end the walk", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 100, 20)
+		top, _ := branch(t, b.sandbox.Truth(), 15)
+		b.setRange(t, sandbox.Range{Departments: []string{top}, Groups: []string{b.addGroup(t, b.people(t, 3))}})
+		for _, scope := range []string{"contact:group:readonly", "contact:group"} {
+			must(t, b.sandbox.RevokeScope(b.sandbox.AppID(), scope))
+		}
+		if _, err := b.crawler.Backfill(t.Context()); !errors.Is(err, feishu.ErrPermission) || !strings.Contains(err.Error(), "contact:group:readonly") {
+			t.Errorf("error = %v, want ErrPermission", err)
+		}
+	})
+
 	t.Run("narrowed, and widened again without an event", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, 300, 60)
@@ -130,7 +250,6 @@ func TestScopedRange(t *testing.T) {
 		t.Parallel()
 		b := setup(t, 300, 60)
 		truth := b.sandbox.Truth()
-		_, in := branch(t, truth, 30)
 		var tops []string
 		for id, d := range truth.Departments {
 			if d.ParentDepartmentID == directory.RootDepartmentID {
@@ -140,7 +259,6 @@ func TestScopedRange(t *testing.T) {
 		slices.SortFunc(tops, func(a, b string) int {
 			return int(membersOf(truth, subtree(truth, a)) - membersOf(truth, subtree(truth, b)))
 		})
-		_ = in
 		alone := b.people(t, 1)[0]
 		b.setRange(t, sandbox.Range{Departments: tops, Users: []string{alone}})
 		b.backfill(t)
@@ -173,6 +291,50 @@ func TestScopedRange(t *testing.T) {
 			}
 		}
 		b.nobodyIsGone(t)
+	})
+
+	t.Run("a department that came into range is read with all below it", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 300, 60)
+		truth := b.sandbox.Truth()
+		top, in := branch(t, truth, 30)
+		inner := slices.Sorted(maps.Keys(in))
+		inner = slices.DeleteFunc(inner, func(id string) bool { return id == top })
+		outside := b.outsiders(t, in, 1)[0]
+		b.setRange(t, sandbox.Range{Departments: []string{inner[0]}, Users: []string{outside}})
+		b.backfill(t)
+		b.setRange(t, sandbox.Range{Departments: []string{top, inner[0]}, Users: []string{outside}})
+		appended, err := b.crawler.WalkBelow(t.Context(), top, inner[0], top)
+		must(t, err)
+		_, err = b.crawler.WalkBelow(t.Context(), "0") // refused, and no error
+		must(t, err)
+		if again, err := b.crawler.WalkBelow(t.Context(), top); err != nil || again != 0 || appended == 0 {
+			t.Errorf("appended %d, then %d (%v)", appended, again, err)
+		}
+		b.backfill(t) // the node itself was on no list
+		b.equalsRange(t)
+	})
+
+	t.Run("the plan of a part", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 300, 60)
+		truth := b.sandbox.Truth()
+		top, in := branch(t, truth, 30)
+		b.setRange(t, sandbox.Range{Departments: []string{top}, Users: b.outsiders(t, in, 60)})
+		plan, err := b.crawler.Plan(t.Context(), crawl.Rates{})
+		must(t, err)
+		b.sandbox.ResetStats()
+		b.backfill(t)
+		var calls int64
+		for endpoint, stats := range b.sandbox.Stats() {
+			if !strings.HasPrefix(endpoint, "POST /auth/") {
+				calls += int64(stats.Calls)
+			}
+		}
+		within(t, "the first plan", plan.Total(), calls+1, 10) // the tenant was not asked here
+		if plan.Departments != int64(len(in)) || !plan.Asked {
+			t.Errorf("%d departments, want %d", plan.Departments, len(in))
+		}
 	})
 
 	t.Run("a killed walk of a part goes on", func(t *testing.T) {
