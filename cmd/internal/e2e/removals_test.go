@@ -7,7 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
+	"github.com/orgmirror/orgmirror/internal/sandbox"
 )
 
 // runs runs backfill, checks its exit code and returns what it wrote.
@@ -102,5 +105,70 @@ func TestRemovalsWithinTheGuard(t *testing.T) {
 	}
 	if n := count(t, env, "SELECT count(*) FROM directory.memberships JOIN directory.users USING (tenant_key, open_id) WHERE removed_at IS NOT NULL"); n != 0 {
 		t.Errorf("%d memberships of people who are gone", n)
+	}
+}
+
+// The app sees a part of the company: the walk, the plan after it, and a range
+// that grows narrower.
+func TestBackfillOfAPartOfTheCompany(t *testing.T) {
+	t.Parallel()
+	server, settings := upstream(t, 400, 60)
+	env := environment(append(settings, "MIRROR_DATABASE_URL="+pgtest.URL(t))...)
+	truth := server.Truth()
+	var tops []string
+	for _, id := range slices.Sorted(maps.Keys(truth.Departments)) {
+		if truth.Departments[id].ParentDepartmentID == "0" {
+			tops = append(tops, id)
+		}
+	}
+	apart, err := server.AddUser(sandbox.User{Name: "独行侠"}) // in none of them
+	if err != nil {
+		t.Fatal(err)
+	}
+	narrow := func(departments ...string) (departmentsSeen, people int) {
+		if err := server.SetRange(server.AppID(), sandbox.Range{Departments: departments, Users: []string{apart.OpenID}}); err != nil {
+			t.Fatal(err)
+		}
+		seen, err := server.SeenBy(server.AppID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(seen.Departments), len(seen.Users)
+	}
+	live := func() []int {
+		return []int{
+			count(t, env, "SELECT count(*) FROM directory.departments WHERE removed_at IS NULL AND open_department_id <> '0'"),
+			count(t, env, "SELECT count(*) FROM directory.users WHERE removed_at IS NULL"),
+		}
+	}
+	departments, people := narrow(tops...)
+	w := backfill(t, env)
+	if diff := cmp.Diff([]int{departments, people}, live()); diff != "" {
+		t.Errorf("departments and people in range (-want +got):\n%s", diff)
+	}
+
+	server.ResetStats()
+	var plan struct {
+		Departments, People int
+		Total               int `json:"total_calls"`
+	}
+	out, _ := runs(t, 0, env, "plan", "--format", "json")
+	if err := json.Unmarshal([]byte(out), &plan); err != nil {
+		t.Fatalf("%v in:\n%s", err, out)
+	}
+	if len(server.Stats()) > 0 {
+		t.Errorf("the plan asked Feishu: %v", server.Stats())
+	}
+	if off := plan.Total - w.Calls; plan.Departments != departments || off*20 > w.Calls || -off*20 > w.Calls {
+		t.Errorf("plan: %+v; the walk of %d departments took %d calls", plan, departments, w.Calls)
+	}
+
+	departments, people = narrow(tops[1:]...)
+	runs(t, 0, env, "--max-removals", "99%")
+	if diff := cmp.Diff([]int{departments, people}, live()); diff != "" {
+		t.Errorf("departments and people in the narrowed range (-want +got):\n%s", diff)
+	}
+	if n := count(t, env, "SELECT count(*) FROM directory.users WHERE removed_reason <> 'OUT_OF_RANGE'"); n != 0 {
+		t.Errorf("%d people are gone for another reason", n)
 	}
 }
