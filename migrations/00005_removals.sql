@@ -78,6 +78,7 @@ CREATE TABLE mirror.removal (
     PRIMARY KEY (sweep_id, entity_kind, entity_id),
     FOREIGN KEY (sweep_id, entity_kind) REFERENCES mirror.removal_set ON DELETE CASCADE
 );
+CREATE INDEX removal_open ON mirror.removal (sweep_id, entity_kind, dropped, entity_id) WHERE verdict IS NULL;
 COMMENT ON TABLE  mirror.removal IS 'The entities of each removal set that is not superseded.';
 COMMENT ON COLUMN mirror.removal.sweep_id    IS 'The sweep that did not see it.';
 COMMENT ON COLUMN mirror.removal.entity_kind IS 'user or department.';

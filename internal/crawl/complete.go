@@ -12,7 +12,7 @@ import (
 
 // ErrRefused is the answer where Feishu would not show a department that it had
 // listed: what could be read is in the log, but nobody's absence is proven.
-var ErrRefused = errors.New("Feishu refused some of the lists, so the walk is not complete and nobody was removed; the next run begins anew")
+var ErrRefused = errors.New("some lists were refused by Feishu, so the walk is not complete and nobody was removed; the next run begins anew")
 
 const countRefused = `
 SELECT count(*)

@@ -128,16 +128,21 @@ func TestALostPermissionClearsNothing(t *testing.T) {
 		keeps  func(directory.User) bool
 	}{
 		{
-			"where people sit and whom they report to", 200, []string{"contact:user.department:readonly"},
+			"where people sit and whom they report to", 200,
+			[]string{"contact:user.department:readonly"},
 			[]string{"department_ids", "leader_user_id"},
 			func(u directory.User) bool { return len(u.Placements) > 0 && u.LeaderUserID != nil },
 		},
 		{
-			"mobile numbers", 200, []string{"contact:user.phone:readonly"}, []string{"mobile"},
+			"mobile numbers", 200,
+			[]string{"contact:user.phone:readonly"},
+			[]string{"mobile"},
 			func(u directory.User) bool { return u.Mobile != nil },
 		},
 		{
-			"mobile numbers of a few", 12, []string{"contact:user.phone:readonly"}, []string{"mobile"},
+			"mobile numbers of a few", 12,
+			[]string{"contact:user.phone:readonly"},
+			[]string{"mobile"},
 			func(u directory.User) bool { return u.Mobile != nil },
 		},
 		{

@@ -46,15 +46,13 @@ func (c *Crawler) Plan(ctx context.Context, rates Rates) (Plan, error) {
 		return Plan{}, fmt.Errorf("read what the last sweep saw: %w", err)
 	}
 	p := Plan{People: people, Calls: map[string]int64{feishu.EndpointTenant: 1, feishu.EndpointDepartment: 1}}
-	switch {
-	case members == nil:
-		if members, err = c.askMembers(ctx, &p); err != nil {
-			return Plan{}, err
-		}
-	default:
-		if err = c.rootCalls(ctx, &p, members); err != nil {
-			return Plan{}, fmt.Errorf("read the roots of the last sweep: %w", err)
-		}
+	if members != nil {
+		err = c.rootCalls(ctx, &p, members)
+	} else {
+		members, err = c.askMembers(ctx, &p)
+	}
+	if err != nil {
+		return Plan{}, err
 	}
 	p.Departments = int64(len(members))
 	if _, all := members[directory.RootDepartmentID]; all {

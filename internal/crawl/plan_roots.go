@@ -116,24 +116,27 @@ WHERE tenant_key = @tenant_key AND removed_at IS NULL
 func (c *Crawler) rootCalls(ctx context.Context, p *Plan, members map[string]int64) error {
 	args := pgx.NamedArgs{"tenant_key": c.cfg.TenantKey, "root": directory.RootDepartmentID}
 	var last scope
-	if err := c.pool.QueryRow(ctx, selectLastScope, args).Scan(&last); err != nil || last == scopeAll {
-		return err
+	if err := c.pool.QueryRow(ctx, selectLastScope, args).Scan(&last); err != nil {
+		return fmt.Errorf("read the range of the last sweep: %w", err)
+	}
+	if last == scopeAll {
+		return nil
 	}
 	delete(members, directory.RootDepartmentID)
 	rows, err := c.pool.Query(ctx, selectRoots, args)
 	if err != nil {
-		return err
+		return fmt.Errorf("count the trees of the mirror: %w", err)
 	}
 	roots, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
-		return err
+		return fmt.Errorf("count the trees of the mirror: %w", err)
 	}
 	for _, below := range roots {
 		p.Calls[feishu.EndpointDepartmentChildren] += max(1, pages(below))
 	}
 	var outsiders int64
 	if err := c.pool.QueryRow(ctx, countOutsiders, args).Scan(&outsiders); err != nil {
-		return err
+		return fmt.Errorf("count the people without a department: %w", err)
 	}
 	nodes := int64(len(roots))
 	p.Calls[feishu.EndpointScopes] = max(1, (nodes+outsiders+feishu.WidePageSize-1)/feishu.WidePageSize)

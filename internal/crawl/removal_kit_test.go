@@ -166,3 +166,37 @@ func (b *bundle) equalsTruthOfPeople(t *testing.T) {
 		t.Errorf("departments of people (-truth +mirror):\n%s", diff)
 	}
 }
+
+func (b *bundle) key(kind directory.Kind, id string) directory.Key {
+	return directory.Key{TenantKey: b.sandbox.Truth().Tenant.TenantKey, Kind: kind, ID: id}
+}
+
+// missedOf is a department with 1 to most people, all of whom are in no other.
+func (b *bundle) missedOf(t *testing.T, most int) string {
+	t.Helper()
+	members := map[string][]sandbox.User{}
+	for _, u := range b.sandbox.Truth().Users {
+		for _, d := range u.DepartmentIDs {
+			members[d] = append(members[d], u)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(members)) {
+		if n := len(members[id]); id != directory.RootDepartmentID && n <= most &&
+			!slices.ContainsFunc(members[id], func(u sandbox.User) bool { return len(u.DepartmentIDs) > 1 }) {
+			return id
+		}
+	}
+	t.Fatal("no such department")
+	return ""
+}
+
+func setOf(t *testing.T, r crawl.Removals, kind directory.Kind) crawl.RemovalSet {
+	t.Helper()
+	for _, set := range r.Sets {
+		if set.Kind == kind {
+			return set
+		}
+	}
+	t.Fatalf("no set of %ss in %+v", kind, r)
+	return crawl.RemovalSet{}
+}
