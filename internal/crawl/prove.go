@@ -168,8 +168,8 @@ func (p *prover) askOne(ctx context.Context, id string) (proof, error) {
 	object, err := p.get(ctx, p.kind, id)
 	if err == nil {
 		_ = p.weigh(nil)
-		if got, unreadable := directory.ObjectID(p.kind, object.Raw); unreadable != nil || got != id {
-			return unproven, nil // an answer, but about nobody we know
+		if got, _ := directory.ObjectID(p.kind, object.Raw); got != id {
+			return unproven, nil // an answer, but about somebody else or nobody
 		}
 		return proof{id: id, verdict: verdictOf(p.kind, object.Raw), at: object.RequestedAt, object: object.Raw}, nil
 	}
