@@ -27,6 +27,7 @@ type sandboxFlags struct {
 	faults     []string
 	life       string
 	clockSkew  time.Duration
+	webhook    webhookFlags
 }
 
 func newSandbox() *cobra.Command {
@@ -77,6 +78,7 @@ func (f *sandboxFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&c.BigDepartment, "big-department", 0, "refuse to list everything below a department with more departments than that (43010); 0 refuses none")
 	flags.DurationVar(&f.clockSkew, "clock-skew", 0, "how wrong the clock of the contact service is, such as -90s")
 	flags.StringVar(&c.AppID, "app-id", "cli_sandbox", "id of the app that may call")
+	f.webhook.register(flags)
 	flags.StringVar(&f.secretFile, "app-secret-file", "", "file that holds the app's secret (default: it is sandbox-secret)")
 }
 
@@ -124,6 +126,10 @@ func (f *sandboxFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return cli.Usage(err)
 	}
+	events, err := f.webhook.read(&c)
+	if err != nil {
+		return cli.Usage(err)
+	}
 	life := sandbox.Life{}
 	if f.life != "" {
 		if life, err = sandbox.ParseLife(f.life); err != nil {
@@ -146,6 +152,11 @@ func (f *sandboxFlags) run(cmd *cobra.Command) (err error) {
 			return cli.Usage(fmt.Errorf("--fault %s: %w", f.faults[i], err))
 		}
 	}
+	end, err := events.begin(cmd.Context(), server, cmd.OutOrStdout(), c.Logger)
+	if err != nil {
+		return cli.Usage(err)
+	}
+	defer end()
 	if life.PerSecond > 0 {
 		if err := server.StartLife(life); err != nil {
 			return cli.Usage(fmt.Errorf("--life: %w", err))

@@ -111,13 +111,24 @@ func (o *organisation) settleUnit(u, before *Unit) error {
 // changed.
 func (o *organisation) followDepartments(u *Unit, before []string) {
 	for _, id := range before {
-		if n := o.departments[id]; n != nil {
-			n.UnitIDs = nil
+		if n := o.departments[id]; n != nil && !slices.Contains(u.Departments, id) {
+			o.setUnits(n, nil)
 		}
 	}
 	for _, id := range u.Departments {
-		o.departments[id].UnitIDs = []string{u.UnitID}
+		o.setUnits(o.departments[id], []string{u.UnitID})
 	}
+}
+
+// setUnits changes nothing but the units of a department.
+func (o *organisation) setUnits(n *node, ids []string) {
+	if slices.Equal(n.UnitIDs, ids) {
+		return
+	}
+	before := n.clone()
+	n.UnitIDs = ids
+	after := n.clone()
+	o.recordDepartment(changed, &before, &after, false)
 }
 
 // bind binds a department to a unit.
@@ -132,14 +143,14 @@ func (o *organisation) bind(u *Unit, n *node) error {
 	case len(u.Departments) >= maxUnitDepartments:
 		return refuse(codeUnitFull)
 	}
-	n.UnitIDs = []string{u.UnitID}
+	o.setUnits(n, []string{u.UnitID})
 	u.Departments = insertSorted(u.Departments, n.OpenDepartmentID)
 	return nil
 }
 
 // unbind is the opposite of bind.
 func (o *organisation) unbind(u *Unit, n *node) {
-	n.UnitIDs = nil
+	o.setUnits(n, nil)
 	u.Departments = removeSorted(u.Departments, n.OpenDepartmentID)
 }
 

@@ -109,6 +109,27 @@
 // too; who has a type that was deleted keeps its number. A custom attribute that
 // is removed takes its values along without an event for each person.
 //
+// # Events
+//
+// Every change of people, departments, employee types, custom attributes and of
+// an app's range is told to each app that holds one of the permissions
+// contact:contact.base:readonly, contact:contact:readonly_as_app and
+// contact:contact:access_as_app, of what is in its range, with the fields that
+// it may see and its own open_ids: the 13 types contact.*_v3 of Feishu's, and
+// app_ticket for apps of the marketplace, every hour and when they ask for it.
+// Groups and units have no events. What no document confirms is in
+// [EventOptions]; without them a change is told by no more than documents promise.
+//
+// Events go to a webhook (challenge, AES-256-CBC, signature) or over long
+// connections (POST /callback/ws/endpoint on the port of the contact service, no
+// Content-Type needed, then a WebSocket with Feishu's frames), to one of up to 50
+// clients. They are pushed again after 15 s, 5 min, 1 h and 6 h, times
+// [Delivery].RetryScale, and are lost then. First pushes come in order, one at a
+// time, unless Delivery.Parallel says otherwise. An app is subscribed by
+// [Server.Subscribe] and to nothing at first; its history has what it would have
+// got all the same. [Server.WaitEvents] waits until nothing is on its way,
+// [Server.FlushEvents] hurries it up. What goes wrong is an [EventFault].
+//
 // # Companies
 //
 // A company is made up from a seed, a size and a [Shape], or written down in a
@@ -173,6 +194,27 @@
 //
 //	GET    /scenario                how far it has come: [ScenarioStatus]
 //	POST   /scenario/continue       end the wait under way
+//
+//	GET    /subscriptions
+//	PUT    /subscriptions/{app_id}  {"mode":"webhook","url":"http://…","verification_token":"…","encrypt_key":"…"},
+//	                                {"mode":"long_connection"}: [Subscription]
+//	DELETE /subscriptions/{app_id}
+//	GET    /events                  ?app_id= what an app was told: [EventRecord], with what is under way
+//	DELETE /events                  ?app_id= forget it
+//	POST   /events/wait, /events/flush  ?timeout_ms=
+//	GET    /event_faults            those that are not used up
+//	POST   /event_faults            {"event_type":"contact.user.updated_v3","lose":true}: [EventFault]
+//	                                {"delay_ms":5000}, {"duplicates":2,"probability":0.1,"seed":7,"count":-1}, {"reorder":3},
+//	                                {"field":"object.join_time","value":"soon"}, {"lose_acks":2}, {"socket":"half_open"},
+//	                                {"chunks":3,"chunk_gap_ms":6000}, {"endpoint":{"code":1000040345}},
+//	                                {"handshake":{"status":514,"autherrcode":1000040350}}
+//	DELETE /event_faults
+//	GET    /connections/{app_id}    how many long connections there are
+//	POST   /connections/{app_id}/dropped, …/half_open
+//	GET    /delivery
+//	PATCH  /delivery                {"retry_scale":0.001,"deadline_ms":500,"client_config":{"PingInterval":5}}: [Delivery]
+//	GET    /options
+//	PATCH  /options                 {"empty_fields":true}: [Options]
 //
 //	GET    /hidden
 //	PUT    /hidden/{kind}/{field}   leave a field out of every user, department or tenant

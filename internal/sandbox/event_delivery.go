@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"errors"
 
 	"github.com/orgmirror/orgmirror/internal/sandbox/push"
 )
@@ -107,8 +106,8 @@ func (s *Server) Connections(appID string) int { return s.hub.Connections(appID)
 
 // BreakConnections breaks all long connections of an app and tells how many.
 func (s *Server) BreakConnections(appID string, how SocketFault) (int, error) {
-	if how != SocketDropped && how != SocketHalfOpen {
-		return 0, errors.New(`a connection is "dropped" or "half_open"`)
+	if err := how.Check(); err != nil {
+		return 0, err
 	}
 	return s.hub.Break(appID, how), nil
 }

@@ -63,6 +63,12 @@ func TestDepartmentEvents(t *testing.T) {
 		}
 	}
 
+	_, err = k.AddUnit(sandbox.Unit{Name: "x", UnitType: "t", Departments: []string{below}})
+	must(t, err)
+	if types := k.types(k.AppID()); types != "" {
+		t.Errorf("a unit that is bound makes %s", types)
+	}
+
 	must(t, k.RemoveDepartment(below))
 	gone := k.only(k.AppID(), "contact.department.deleted_v3")
 	if diff := cmp.Diff(object{"open_department_id": below, "status": object{"is_deleted": false}}, gone.OldObject); diff != "" {
@@ -119,6 +125,8 @@ func TestOptionsOfDepartmentEvents(t *testing.T) {
 		{
 			"units", func(o *sandbox.Options) { o.ExtraFields, o.EmptyFields = true, true },
 			func(k *kit, d string) error {
+				_, err := k.AddUnit(sandbox.Unit{UnitID: "u1", Name: "u1", UnitType: "t"})
+				must(k.t, err)
 				return k.ChangeDepartment(d, func(d *sandbox.Department) { d.UnitIDs = []string{"u1"} })
 			},
 			func(n []news) any { return rawOf([]any{n[0].Object["unit_ids"], n[0].OldObject["unit_ids"]}) }, `[["u1"],[]]`,

@@ -66,7 +66,7 @@ func TestEventsTellEverything(t *testing.T) {
 					}
 				}
 			}
-			if len(o.done) < 15 || o.refused > 100 {
+			if len(o.done) < 21 || o.refused > 120 {
 				t.Errorf("of 300 writes, %d were refused; done %v", o.refused, o.done)
 			}
 		})

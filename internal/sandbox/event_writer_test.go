@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"testing"
 
@@ -28,6 +29,7 @@ func (w *writer) write(t testing.TB) {
 	acts := map[string]func(sandbox.Truth) error{
 		"hire": w.hire, "edit": w.edit, "move": w.move, "lead": w.lead, "contact": w.contact, "suspend": w.suspend, "resign": w.resign,
 		"return": w.comeBack, "erase": w.erase, "attrs": w.attrs, "found": w.found, "reform": w.reform, "shift": w.shift, "close": w.closeOne, "head": w.head,
+		"unit": w.unit, "api hire": w.apiHire, "api edit": w.apiEdit, "api ids": w.apiIDs, "api leave": w.apiLeave, "api department": w.apiDepartment,
 	}
 	names := slices.Sorted(maps.Keys(acts))
 	name := names[w.rng.IntN(len(names))]
@@ -178,20 +180,12 @@ func (w *writer) found(truth sandbox.Truth) error {
 }
 
 func (w *writer) reform(truth sandbox.Truth) error {
-	unit := w.unit() // before the change, which holds the company
 	return w.department(truth, func(d *sandbox.Department) {
 		d.Name, d.Order, d.ChatID, d.I18nName.EnUS = fmt.Sprint("部门", w.n), int64(w.rng.IntN(100)), w.word("oc_"), w.word("Dept")
 		if w.rng.IntN(3) == 0 {
-			d.DepartmentID, d.UnitIDs = fmt.Sprint("D", w.n), []string{unit}
+			d.DepartmentID = fmt.Sprint("D", w.n)
 		}
 	})
-}
-
-// unit makes a unit and returns its id. No event tells of it.
-func (w *writer) unit() string {
-	id := fmt.Sprint("BU", w.n)
-	w.addUnit(id)
-	return id
 }
 
 func (w *writer) shift(truth sandbox.Truth) error {
@@ -219,4 +213,54 @@ func (w *writer) closeOne(truth sandbox.Truth) error {
 		}
 	}
 	return nil
+}
+
+// unit binds a department to a unit of its own, or its unit to no department.
+func (w *writer) unit(truth sandbox.Truth) error {
+	d := truth.Departments[anyOf(w, truth.Departments)]
+	if len(d.UnitIDs) > 0 {
+		return w.ChangeUnit(d.UnitIDs[0], func(u *sandbox.Unit) { u.Departments = nil })
+	}
+	_, err := w.AddUnit(sandbox.Unit{Name: fmt.Sprint("单位", w.n), UnitType: "t", Departments: []string{d.OpenDepartmentID}})
+	return err
+}
+
+// api makes a call of the contact API as the first app.
+func (w *writer) api(verb, path, body string) error {
+	r := w.send(verb, "/open-apis/contact/v3"+path, "Bearer "+w.token, body)
+	if r.Code != 0 {
+		return &sandbox.Error{Status: r.status, Code: r.Code, Msg: r.Msg}
+	}
+	return nil
+}
+
+func (w *writer) apiHire(truth sandbox.Truth) error {
+	return w.api(http.MethodPost, "/users", rawOf(object{
+		"name": fmt.Sprint("聘", w.n), "mobile": fmt.Sprint("+8613", 100000000+w.n), "department_ids": w.places(truth), "employee_type": 1,
+		"leader_user_id": anyOf(w, truth.Users), "city": w.word("city"),
+	}))
+}
+
+func (w *writer) apiEdit(truth sandbox.Truth) error {
+	return w.api(http.MethodPatch, "/users/"+anyOf(w, truth.Users), rawOf(object{
+		"name": fmt.Sprint("改", w.n), "email": fmt.Sprint("e", w.n, "@x.cn"), "city": fmt.Sprint("c", w.n), "department_ids": w.places(truth),
+	}))
+}
+
+func (w *writer) apiIDs(truth sandbox.Truth) error {
+	if w.rng.IntN(2) == 0 {
+		return w.api(http.MethodPatch, "/departments/"+anyOf(w, truth.Departments)+"/update_department_id", rawOf(object{"new_department_id": fmt.Sprint("ND", w.n)}))
+	}
+	return w.api(http.MethodPatch, "/users/"+anyOf(w, truth.Users)+"/update_user_id", rawOf(object{"new_user_id": fmt.Sprint("nuid", w.n)}))
+}
+
+func (w *writer) apiLeave(truth sandbox.Truth) error {
+	return w.api(http.MethodDelete, "/users/"+anyOf(w, truth.Users), "{}")
+}
+
+func (w *writer) apiDepartment(truth sandbox.Truth) error {
+	if w.rng.IntN(2) == 0 {
+		return w.api(http.MethodPost, "/departments", rawOf(object{"name": fmt.Sprint("处", w.n), "parent_department_id": w.parent(truth)}))
+	}
+	return w.api(http.MethodPatch, "/departments/"+anyOf(w, truth.Departments), rawOf(object{"name": fmt.Sprint("处", w.n), "leader_user_id": anyOf(w, truth.Users)}))
 }

@@ -2,8 +2,6 @@ package sandbox
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -126,38 +124,6 @@ func TestCustomAttrEvents(t *testing.T) {
 	}
 	if told := s.toldTo(s.AppID()); len(told) != 1 || strings.Contains(told[0], "custom_attrs") {
 		t.Errorf("%q", told)
-	}
-}
-
-// The official SDK's dispatcher decodes these payloads in package sdktest.
-func TestPayloadsThatTheSDKDecodes(t *testing.T) {
-	t.Parallel()
-	was := EmployeeType{EnumID: "e1", EnumValue: "6", Content: "驻场", EnumType: 2, EnumStatus: 2, I18nContent: []Text{{Locale: "zh_cn", Value: "驻场"}}}
-	renamed, activated := was.clone(), was.clone()
-	renamed.Content, activated.EnumStatus = "外派", 1
-	s := quiet(t)
-	for _, c := range []change{
-		{what: created, entity: kindEmployeeType, enumAfter: &was},
-		{what: deleted, entity: kindEmployeeType, enumBefore: &was},
-		{what: changed, entity: kindEmployeeType, enumBefore: &was, enumAfter: &renamed},
-		{what: changed, entity: kindEmployeeType, enumBefore: &was, enumAfter: &activated},
-		{what: changed, entity: kindEmployeeType, enumBefore: &activated, enumAfter: &was},
-		{what: changed, entity: kindCustomAttr, attrs: &attrsChange{before: []string{"C-1"}, after: []string{"C-1", "C-2"}, open: [2]bool{true, true}}},
-	} {
-		s.happen(nil, c)
-	}
-	events := s.Events(s.AppID())
-	if len(events) != 6 {
-		t.Fatalf("%d events", len(events))
-	}
-	for _, e := range events {
-		want, err := os.ReadFile(filepath.Join("testdata", "events", e.Type+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(strings.TrimSpace(string(want)), string(e.Event)); diff != "" {
-			t.Errorf("%s mismatch (-want +got)\n%s", e.Type, diff)
-		}
 	}
 }
 

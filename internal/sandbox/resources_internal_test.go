@@ -218,10 +218,16 @@ func TestNotesOfResources(t *testing.T) {
 	o.changes = nil
 	u, err := o.addUnit(Unit{Name: "一", UnitType: "二"})
 	ok(err)
+	free := n.clone()
 	ok(o.bind(u, n))
+	ok(o.bind(u, n))
+	bound := n.clone()
 	ok(o.changeUnit(u, Unit{UnitID: u.UnitID, Name: "三", UnitType: "二"}))
 	o.removeUnit(u)
-	notes()
+	notes( // groups and units themselves have no events
+		change{what: changed, entity: KindDepartment, deptBefore: &free, deptAfter: &bound},
+		change{what: changed, entity: KindDepartment, deptBefore: &bound, deptAfter: &free},
+	)
 }
 
 // A company of the usual size has some of everything.

@@ -87,6 +87,9 @@ func (p *scenarioReader) read(n *yaml.Node) {
 		"faults": func(n *yaml.Node) {
 			p.list(n, "faults", func(n *yaml.Node) { p.last(n, p.fault(n)) })
 		},
+		"event_faults": func(n *yaml.Node) {
+			p.list(n, "event_faults", func(n *yaml.Node) { p.last(n, p.eventFault(n)) })
+		},
 		"hidden":   func(n *yaml.Node) { p.last(n, p.hidden(n)) },
 		"options":  func(n *yaml.Node) { p.last(n, p.options(n)) },
 		"settings": func(n *yaml.Node) { p.last(n, p.settings(n)) },

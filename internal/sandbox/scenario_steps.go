@@ -95,7 +95,9 @@ func (p *scenarioReader) actions() map[string]func(*yaml.Node) func(*Server) err
 		"open_department": p.open, "close_department": p.closing, "reorganise": p.reorganise,
 		"narrow": p.narrow, "widen": p.widen,
 		"fault": p.fault, "clear_faults": p.flag("clear_faults", (*Server).ClearFaults),
-		"hide": p.hidden, "show": func(n *yaml.Node) func(*Server) error {
+		"event_fault": p.eventFault, "clear_event_faults": p.flag("clear_event_faults", (*Server).ClearEventFaults),
+		"break_connections": p.breakConnections,
+		"hide":              p.hidden, "show": func(n *yaml.Node) func(*Server) error {
 			return p.visibility(n, func(s *Server, kind Kind, field string) error { s.ShowField(kind, field); return nil })
 		},
 		"expire_tokens": p.flag("expire_tokens", (*Server).ExpireTokens),

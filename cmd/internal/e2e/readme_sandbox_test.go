@@ -45,7 +45,7 @@ func TestREADMESandbox(t *testing.T) {
 			}
 		}
 	}
-	if ran["go"] != 1 || ran["yaml"] != 1 || ran["mirror"] != 3 || ran["curl"] != 11 || ran["people"] < 10 {
+	if ran["go"] != 1 || ran["yaml"] != 1 || ran["mirror"] != 3 || ran["curl"] != 16 || ran["people"] < 10 {
 		t.Errorf("found in the README: %v", ran)
 	}
 	waitFor(t, "the scenario's end", func() bool {
@@ -176,6 +176,14 @@ func TestSandboxRefusesBadFlags(t *testing.T) {
 		{"--scenario x --people 5", "--people and --scenario"},
 		{"--app-secret-file " + dir + "/empty", "it must hold the secret"},
 		{"--app-secret secret", "unknown flag"},
+		{"--webhook-url example.com", "--webhook-url: a webhook needs a url"},
+		{"--verification-token x", "--webhook-url, which is missing"},
+		{"--webhook-url http://localhost:1 --encrypt-key-file " + dir + "/empty", "it must hold the key"},
+		{"--webhook-url http://localhost:1 --encrypt-key-file " + dir + "/none", "no such file"},
+		{"--retry-scale 0", "--retry-scale: it must be greater than 0"},
+		{"--event-fault lose", "--event-fault lose: invalid character"},
+		{`--event-fault {"loose":true}`, `unknown field "loose"`},
+		{`--event-fault {"count":1}`, "needs something that goes wrong"},
 	} {
 		args := append([]string{"sandbox", "--listen", "127.0.0.1:0", "--control-listen", "127.0.0.1:0"}, strings.Fields(c.args)...)
 		if r := run(t, environment(), binary("mirror"), args...); r.code != 2 || !strings.Contains(r.stderr, c.want) {

@@ -67,6 +67,14 @@ const (
 	SocketHalfOpen SocketFault = "half_open"
 )
 
+// Check tells whether there is such a way to break.
+func (s SocketFault) Check() error {
+	if s != SocketDropped && s != SocketHalfOpen {
+		return errors.New(`a connection breaks as "dropped" or as "half_open"`)
+	}
+	return nil
+}
+
 // EndpointFault is an answer of the endpoint discovery. Without Status, the
 // HTTP status is 200.
 type EndpointFault struct {
@@ -82,7 +90,8 @@ type HandshakeFault struct {
 	Msg         string `json:"msg,omitempty"`
 }
 
-func (f *Fault) check() error {
+// Check tells what is wrong with a fault.
+func (f *Fault) Check() error {
 	connecting := f.Endpoint != nil || f.Handshake != nil
 	event := f.Lose || f.DelayMS > 0 || f.Duplicates > 0 || f.Reorder > 0 || f.Field != "" || f.LoseAcks > 0 || f.Socket != "" || f.Chunks > 0
 	switch {
@@ -98,8 +107,8 @@ func (f *Fault) check() error {
 		return errors.New("only count may be negative")
 	case f.Field != "" && !json.Valid(f.Value):
 		return errors.New("field needs a value in JSON to put in its place")
-	case f.Socket != "" && f.Socket != SocketDropped && f.Socket != SocketHalfOpen:
-		return errors.New(`socket is "dropped" or "half_open"`)
+	case f.Socket != "":
+		return f.Socket.Check()
 	}
 	return nil
 }
@@ -116,7 +125,7 @@ type armedFault struct {
 }
 
 func (fs *faults) add(f Fault) error {
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return err
 	}
 	f.Count = cmp.Or(f.Count, 1)

@@ -167,7 +167,7 @@ func (h *Hub) box(app string) *outbox {
 // Before it saves a webhook it challenges it, as Feishu does, and before it
 // saves a long connection one must be there.
 func (h *Hub) Subscribe(ctx context.Context, app string, s Subscription) error {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return fmt.Errorf("subscribe: %w", err)
 	}
 	known, ok := h.cfg.App(app)

@@ -65,8 +65,8 @@ func (s *Secret) UnmarshalText(text []byte) error {
 // LogValue hides a secret.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// check tells what is wrong with a subscription.
-func (s *Subscription) check() error {
+// Check tells what is wrong with a subscription, before anybody is asked.
+func (s *Subscription) Check() error {
 	switch s.Mode {
 	case ModeNone, ModeLongConnection:
 		if s.URL != "" || s.EncryptKey != "" || s.VerificationToken != "" {
