@@ -13,6 +13,7 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/cmd/internal/report"
+	"github.com/orgmirror/orgmirror/internal/crawl"
 )
 
 func newRoot() *cobra.Command {
@@ -21,10 +22,13 @@ func newRoot() *cobra.Command {
 		Use:   "backfill",
 		Short: "Walk a Feishu company once and mirror what it shows",
 		Long: "backfill walks everything that the app may see and mirrors it into the database. Killed, it goes on where it was at\n" +
-			"the next run (within a day). What did not change is not written. It runs beside `mirror serve`, or without.\n\n" + cli.Help(),
+			"the next run (within a day). What did not change is not written. It runs beside `mirror serve`, or without.\n\n" +
+			"Whom a complete walk did not see is asked for, and removed when Feishu proves that they are gone. Are they more than\n" +
+			"--max-removals, or all there are, then they are held until somebody decides: backfill removals. The exit code is 4.\n\n" +
+			cli.Help(),
 		Args:    cobra.NoArgs,
 		Version: cli.Version(version),
-		RunE:    b.withDatabase(b.walk),
+		RunE:    b.withDatabase(b.walk, credentials...),
 	}
 	root.AddCommand(&cobra.Command{
 		Use:   "plan",
@@ -32,16 +36,22 @@ func newRoot() *cobra.Command {
 		Long: "plan estimates a walk. Before the first one it asks Feishu for the departments, and for nothing else; after a complete\n" +
 			"one it asks for nothing.",
 		Args: cobra.NoArgs,
-		RunE: b.withDatabase(b.plan),
+		RunE: b.withDatabase(b.plan, credentials...),
 	})
+	root.AddCommand(newRemovals(b))
 	config.Register(root.PersistentFlags(), config.Database, config.Feishu, config.Tenant)
 	root.PersistentFlags().StringVar(&b.format, "format", "text", "text or json")
 	return root
 }
 
-// backfill is what both commands work with.
+// credentials are the settings without which Feishu cannot be asked.
+var credentials = []string{"feishu_app_id", "feishu_app_secret"}
+
+// backfill is what all commands work with.
 type backfill struct {
 	format string
+
+	args []string
 
 	cfg            config.Config
 	db             *app.Database
@@ -50,11 +60,11 @@ type backfill struct {
 }
 
 // withDatabase opens the database for a command and closes it again.
-func (b *backfill) withDatabase(run func(context.Context) error) func(*cobra.Command, []string) error {
-	return func(cmd *cobra.Command, _ []string) (err error) {
+func (b *backfill) withDatabase(run func(context.Context) error, required ...string) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) (err error) {
 		ctx := cmd.Context()
-		b.stdout, b.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-		b.cfg, err = app.Settings(cmd, "feishu_app_id", "feishu_app_secret")
+		b.args, b.stdout, b.stderr = args, cmd.OutOrStdout(), cmd.ErrOrStderr()
+		b.cfg, err = app.Settings(cmd, required...)
 		if b.format != "text" && b.format != "json" {
 			err = errors.Join(err, cli.Usage(fmt.Errorf("--format: %q: must be text or json", b.format)))
 		}
@@ -105,8 +115,21 @@ func (b *backfill) walk(ctx context.Context) (err error) {
 		}
 		return err
 	case b.format == "json":
-		return report.WriteSummaryJSON(b.stdout, summary)
+		err = report.WriteSummaryJSON(b.stdout, summary)
+	default:
+		report.WriteSummary(b.stdout, summary)
 	}
-	report.WriteSummary(b.stdout, summary)
-	return nil
+	return errors.Join(err, held(summary))
+}
+
+// held says what is to be decided, where something is.
+func held(s crawl.Summary) error {
+	var n int64
+	for _, held := range s.Held {
+		n += held
+	}
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %d wait for a decision; look with `backfill removals show %s`, then approve or reject instead of show", crawl.ErrHeld, n, s.SweepID)
 }

@@ -27,9 +27,6 @@ const maxWorkers = 12
 var (
 	// ErrBusy is the answer while another process walks the same company.
 	ErrBusy = errors.New("another process is walking this company")
-	// ErrScoped is the answer where the app may not see everybody.
-	ErrScoped = errors.New("the app's contact range is not all staff: only that range can be mirrored so far; " +
-		"set it in the developer console (Permissions & Scopes, contact range) and publish a version")
 	// ErrNoTenant is the answer where the company's key cannot be had.
 	ErrNoTenant = errors.New("the company's tenant_key is not known: " +
 		"give the app the permission tenant:tenant:readonly, or set MIRROR_FEISHU_TENANT_KEY")
@@ -50,6 +47,8 @@ type Config struct {
 	// Beside runs for as long as a walk has the crawl lock, and ends with its
 	// context: what nobody else may do meanwhile.
 	Beside func(ctx context.Context)
+	// MaxRemovals is how many of a kind a sweep may remove without approval.
+	MaxRemovals MaxRemovals
 }
 
 // Crawler walks one company.
@@ -59,6 +58,8 @@ type Crawler struct {
 	pool   *pgxpool.Pool
 	log    *eventlog.Log
 	logger *slog.Logger
+
+	watched map[directory.Kind][]watched
 }
 
 // New returns a crawler.
@@ -81,7 +82,11 @@ func New(cfg Config) (*Crawler, error) {
 	if cfg.Counter == nil {
 		cfg.Counter = &feishu.Counter{}
 	}
-	return &Crawler{cfg: cfg, client: cfg.Client, pool: cfg.Pool, log: cfg.Log, logger: cfg.Logger}, nil
+	c := &Crawler{cfg: cfg, client: cfg.Client, pool: cfg.Pool, log: cfg.Log, logger: cfg.Logger, watched: map[directory.Kind][]watched{}}
+	for _, kind := range removalKinds {
+		c.watched[kind] = watchedFields(kind)
+	}
+	return c, nil
 }
 
 // ResolveTenant returns the company's key: as Feishu tells it, or as configured
@@ -115,6 +120,7 @@ type Progress struct {
 type Summary struct {
 	SweepID     string                   `json:"sweep_id"`
 	Resumed     bool                     `json:"resumed"`
+	Range       string                   `json:"range"`       // all, or scoped
 	Departments int64                    `json:"departments"` // without the root
 	Users       int64                    `json:"users"`
 	Memberships int64                    `json:"memberships"`
@@ -122,13 +128,19 @@ type Summary struct {
 	Unchanged   int64                    `json:"unchanged"`
 	Unreadable  int64                    `json:"unreadable"` // list items without a usable id, left out
 	Candidates  map[directory.Kind]int64 `json:"candidates"` // were there before and were not seen
+	Held        map[directory.Kind]int64 `json:"held"`       // of these, those who wait for approval
+	Removed     map[directory.Kind]int64 `json:"removed"`    // proven to be gone
+	Unproven    map[directory.Kind]int64 `json:"unproven"`   // kept, because Feishu's answer proves nothing
 	Calls       int                      `json:"calls"`
 	Retries     int                      `json:"retries"`
 	Waited      time.Duration            `json:"-"`
 	Took        time.Duration            `json:"-"`
 	// Absent are fields that no object of the kind had, with the permission that
 	// would show them.
-	Absent   map[directory.Kind][]AbsentField `json:"absent"`
+	Absent map[directory.Kind][]AbsentField `json:"absent"`
+	// Hidden are fields that objects had and that went missing in such a way that
+	// a permission was rather lost than so many values. Nothing was cleared.
+	Hidden   map[directory.Kind][]AbsentField `json:"hidden"`
 	Position directory.Position               `json:"position"` // of the log's end
 }
 
@@ -143,9 +155,10 @@ func (c *Crawler) origin(s *sweep) directory.Origin {
 }
 
 // Backfill walks everything that the app may see, or goes on with the walk that
-// was interrupted. It ends when all is read and in the log; the projector may
-// still be behind. Errors are Feishu's (see package feishu), ErrBusy, ErrScoped,
-// ErrMonthlyBudget or the database's; what was read until then is kept.
+// was interrupted, and removes who is proven to be gone. It ends when all is read
+// and in the log; the projector may still be behind. Errors are Feishu's (see
+// package feishu), ErrBusy, ErrRefused, ErrMonthlyBudget or the database's; what
+// was read until then is kept.
 func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
 	began := time.Now()
 	release, err := c.lock(ctx)
@@ -153,38 +166,58 @@ func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	defer release()
+	if err := c.finishApproved(ctx); err != nil {
+		return Summary{}, err
+	}
 	defer c.beside(ctx)()
 	s, err := c.takeUp(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
-	if err := c.root(ctx, s); err != nil {
-		return c.summary(s, began), err
-	}
-	if err := c.walk(ctx, s); err != nil {
-		return c.summary(s, began), err
-	}
-	candidates, err := c.complete(ctx, s)
-	if err != nil {
-		return c.summary(s, began), err
+	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, c.walk, c.whole, c.remove, c.clear, c.complete} {
+		if err := step(ctx, s); err != nil {
+			return c.summary(s, began), err
+		}
 	}
 	head, err := c.log.Head(ctx)
 	if err != nil {
 		return c.summary(s, began), err
 	}
+	sets, err := setsOf(ctx, c.pool, s.id)
+	if err != nil {
+		return c.summary(s, began), err
+	}
 	sum := c.summary(s, began)
-	sum.Candidates, sum.Position = candidates, head.Position
-	sum.Absent = absentFields(s)
+	sum.Position = head.Position
+	sum.Candidates, sum.Held, sum.Removed, sum.Unproven = tally(sets)
+	sum.Absent, sum.Hidden = absentFields(s), s.hidden()
 	c.logger.InfoContext(ctx, "sweep complete", slog.String("sweep_id", s.id),
 		slog.Int64("departments", sum.Departments), slog.Int64("users", sum.Users), slog.Int64("appended", sum.Appended))
+	if len(sum.Hidden) > 0 {
+		c.logger.WarnContext(ctx, "fields are hidden that were shown before", slog.String("sweep_id", s.id), slog.Any("fields", sum.Hidden))
+	}
 	return sum, nil
+}
+
+// tally adds up the sets of a sweep.
+func tally(sets []RemovalSet) (candidates, held, removed, unproven map[directory.Kind]int64) {
+	candidates, held = map[directory.Kind]int64{}, map[directory.Kind]int64{}
+	removed, unproven = map[directory.Kind]int64{}, map[directory.Kind]int64{}
+	for _, set := range sets {
+		candidates[set.Kind], removed[set.Kind], unproven[set.Kind] = set.Candidates, set.Removed(), set.Unproven
+		held[set.Kind] = 0
+		if setState(set.State) == setHeld {
+			held[set.Kind] = set.Candidates
+		}
+	}
+	return candidates, held, removed, unproven
 }
 
 func (c *Crawler) summary(s *sweep, began time.Time) Summary {
 	stats, _ := c.cfg.Counter.Snapshot()
 	return Summary{
-		SweepID: s.id, Resumed: s.resumed,
-		Departments: max(s.departments-1, 0), Users: s.users, Memberships: s.memberships,
+		SweepID: s.id, Resumed: s.resumed, Range: string(s.scope),
+		Departments: s.belowRoot(), Users: s.users, Memberships: s.memberships,
 		Appended: s.Appended, Unchanged: s.Unchanged, Unreadable: s.Unreadable,
 		Calls: stats.Calls, Retries: stats.Retries, Waited: stats.Waited, Took: time.Since(began),
 	}
@@ -217,58 +250,19 @@ func (c *Crawler) lock(ctx context.Context) (release func(), err error) {
 	}, nil
 }
 
-// root asks for the root department, which tells the app's range and begins the
-// sweep: its request is the sweep's first.
-func (c *Crawler) root(ctx context.Context, s *sweep) error {
-	if s.resumed && !s.has(listRoot) {
-		return c.started(ctx, s)
+// belowRoot is how many departments were seen, the root not counted, which a
+// scoped app does not see.
+func (s *sweep) belowRoot() int64 {
+	if s.scope == scopeScoped {
+		return s.departments
 	}
-	object, err := c.client.Department(ctx, directory.RootDepartmentID)
-	if err != nil {
-		return fmt.Errorf("read the root department: %w", rangeError(err))
-	}
-	if !s.resumed {
-		if err := c.begin(ctx, s, object.RequestedAt); err != nil {
-			return err
-		}
-	}
-	if err := c.started(ctx, s); err != nil {
-		return err
-	}
-	done := result{task: task{listing: listRoot, departmentID: directory.RootDepartmentID}}
-	done.page.Items = append(done.page.Items, object.Raw)
-	done.page.RequestedAt = object.RequestedAt
-	return c.record(ctx, s, []result{done})
-}
-
-// rangeError says what it means that the root may not be read.
-func rangeError(err error) error {
-	if errors.Is(err, feishu.ErrNoAuthority) {
-		return fmt.Errorf("%w: %w", ErrScoped, err)
-	}
-	return err
-}
-
-func (s *sweep) has(l listing) bool {
-	return slices.ContainsFunc(s.open, func(t task) bool { return t.listing == l })
-}
-
-// started appends the sweep's first record; appended twice it is a duplicate.
-func (c *Crawler) started(ctx context.Context, s *sweep) error {
-	r, err := directory.NewSweepStarted(c.origin(s), s.startedAt, directory.SweepStarted{Range: "all"})
-	if err != nil {
-		return err
-	}
-	if _, err := c.log.Append(ctx, r); err != nil {
-		return fmt.Errorf("append the sweep's start: %w", err)
-	}
-	return nil
+	return max(s.departments-1, 0)
 }
 
 // absentFields compares what the objects had with what permissions would show.
 func absentFields(s *sweep) map[directory.Kind][]AbsentField {
 	absent := map[directory.Kind][]AbsentField{}
-	for kind, seen := range map[directory.Kind]int64{directory.KindUser: s.users, directory.KindDepartment: s.departments - 1} {
+	for kind, seen := range map[directory.Kind]int64{directory.KindUser: s.users, directory.KindDepartment: s.belowRoot()} {
 		if seen < 1 {
 			continue // nobody there to have a field
 		}

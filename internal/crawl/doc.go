@@ -4,6 +4,9 @@
 //	tasks ──► workers ──pages──► recorder ──► event log   (what changed)
 //	  ▲       (feishu)              │
 //	  └──────── progress ◄──────────┴──────► mirror.sweep_* (what was read)
+//	                                             │
+//	candidates ◄── who was not seen ─────────────┘
+//	     └──► guard ──► proofs (feishu) ──► event log   (who is gone)
 //
 // # What it promises
 //
@@ -14,6 +17,18 @@
 // unreadable. That is judged against the read model plus the records that the
 // projector has not reached yet, folded in memory, so it is as exact with a
 // projector that lags, or with none.
+//
+// Nobody is removed because a list did not hold them. Who existed before a
+// complete sweep began and was not seen by it is a candidate; candidates are
+// asked for, and go when the answer says that they resigned, that the id does
+// not exist, or that they are out of a range which covers them by nothing. More
+// candidates than [MaxRemovals] allows, or all of a kind, wait for somebody's
+// approval before any call is spent on them. A sweep in which a list was refused
+// is never complete.
+//
+// A field that an object lacks is cleared where it is known to be readable, at
+// the end of a sweep, and not where so many objects lost it that a permission
+// must be gone; then it is hidden, and mirror.sweep says so.
 //
 // Calls are reserved in PostgreSQL before they are sent ([Budget]), so that all
 // processes of one app together keep Feishu's limits, also across a kill.
@@ -27,6 +42,6 @@
 //
 // # What it does not do
 //
-// It removes nobody: a walk that did not see somebody counts a candidate, and
-// says so. It writes to the log and to its own progress tables only.
+// It writes to the log and to its own progress tables only. It does not start
+// sweeps by itself, and does not poll what has no events.
 package crawl

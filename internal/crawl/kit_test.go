@@ -1,8 +1,11 @@
 package crawl_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +32,7 @@ type bundle struct {
 	client  *feishu.Client
 	counter *feishu.Counter
 	crawler *crawl.Crawler
+	called  atomic.Pointer[func()] // told of each call, where somebody wants to know
 }
 
 func setup(t *testing.T, people, departments int) *bundle {
@@ -41,7 +45,13 @@ func setup(t *testing.T, people, departments int) *bundle {
 	}
 	cleanup(t, b.sandbox.Close)
 	b.client, err = feishu.New(feishu.Config{
-		BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: b.sandbox.AppSecret(), Observe: b.counter.Observe,
+		BaseURL: b.sandbox.URL(), AppID: b.sandbox.AppID(), AppSecret: b.sandbox.AppSecret(),
+		Observe: func(call feishu.Call) {
+			b.counter.Observe(call)
+			if called := b.called.Load(); called != nil {
+				(*called)()
+			}
+		},
 		Retry: feishu.Retry{Attempts: 2, Pause: time.Millisecond},
 	})
 	if err != nil {
@@ -54,13 +64,23 @@ func setup(t *testing.T, people, departments int) *bundle {
 		t.Fatal(err)
 	}
 	cleanup(t, b.log.Close)
-	b.crawler, err = crawl.New(crawl.Config{
-		Client: b.client, Counter: b.counter, Pool: b.pool, Log: b.log, TenantKey: tenant, AppID: b.sandbox.AppID(),
-	})
+	b.crawler = b.crawlerWith(t, func(*crawl.Config) {})
+	return b
+}
+
+// crawlerWith makes a crawler that differs from the usual one.
+func (b *bundle) crawlerWith(t *testing.T, change func(*crawl.Config)) *crawl.Crawler {
+	t.Helper()
+	cfg := crawl.Config{
+		Client: b.client, Counter: b.counter, Pool: b.pool, Log: b.log,
+		TenantKey: b.sandbox.Truth().Tenant.TenantKey, AppID: b.sandbox.AppID(),
+	}
+	change(&cfg)
+	crawler, err := crawl.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	return crawler
 }
 
 func cleanup(t *testing.T, end func() error) {
@@ -197,5 +217,15 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// userEvent is an event of now that changes one field of a person.
+func userEvent(id, field string) directory.Record {
+	name, _, _ := strings.Cut(field, ":")
+	return directory.Record{
+		OccurredAt: time.Now(), EventID: "e1", EventType: directory.EventUserUpdated, Source: directory.SourceWebhook,
+		EntityKind: directory.KindUser, EntityID: id,
+		Payload: json.RawMessage(`{"event":{"object":{"open_id":"` + id + `",` + field + `},"old_object":{` + name + `:"x"}}}`),
 	}
 }

@@ -2,7 +2,7 @@ package crawl
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -45,23 +45,25 @@ func (c *Crawler) Plan(ctx context.Context, rates Rates) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("read what the last sweep saw: %w", err)
 	}
-	p := Plan{People: people}
-	if members == nil {
-		if members, err = c.askMembers(ctx, &p); err != nil {
-			return Plan{}, err
-		}
+	p := Plan{People: people, Calls: map[string]int64{feishu.EndpointTenant: 1, feishu.EndpointDepartment: 1}}
+	if members != nil {
+		err = c.rootCalls(ctx, &p, members)
+	} else {
+		members, err = c.askMembers(ctx, &p)
 	}
-	p.Departments = int64(len(members)) - 1
+	if err != nil {
+		return Plan{}, err
+	}
+	p.Departments = int64(len(members))
+	if _, all := members[directory.RootDepartmentID]; all {
+		p.Departments--
+		p.Calls[feishu.EndpointDepartmentChildren] = max(1, pages(p.Departments))
+	}
 	var lists int64
 	for _, n := range members {
 		lists += max(1, pages(n))
 	}
-	p.Calls = map[string]int64{
-		feishu.EndpointTenant:             1,
-		feishu.EndpointDepartment:         1,
-		feishu.EndpointDepartmentChildren: max(1, pages(p.Departments)),
-		feishu.EndpointUsersByDepartment:  lists,
-	}
+	p.Calls[feishu.EndpointUsersByDepartment] = lists
 	for endpoint, calls := range p.Calls {
 		p.Minutes = max(p.Minutes, rates.of(endpoint).duration(calls).Minutes())
 	}
@@ -131,34 +133,27 @@ type counted struct {
 	MemberCount *int64 `json:"member_count"`
 }
 
-// askMembers reads all departments. member_count includes those below, so a
-// department's own people are its count less its children's.
+// askMembers reads all departments that the app may see. member_count includes
+// those below, so a department's own people are its count less its children's.
 func (c *Crawler) askMembers(ctx context.Context, p *Plan) (map[string]int64, error) {
 	p.Asked = true
+	all := departments{}
+	members := map[string]int64{}
 	root, err := c.client.Department(ctx, directory.RootDepartmentID)
-	if err != nil {
-		return nil, fmt.Errorf("read the root department: %w", rangeError(err))
-	}
-	all := map[string]counted{}
-	add := func(raw json.RawMessage) {
-		var d counted
-		if json.Unmarshal(raw, &d) == nil && d.ID != "" {
-			all[d.ID] = d
+	switch {
+	case errors.Is(err, feishu.ErrNoAuthority):
+		if err := c.askScope(ctx, p, all); err != nil {
+			return nil, err
+		}
+	case err != nil:
+		return nil, fmt.Errorf("read the root department: %w", err)
+	default:
+		members[directory.RootDepartmentID] = 0
+		all.add(root.Raw)
+		if _, err := c.askSubtree(ctx, all, directory.RootDepartmentID); err != nil {
+			return nil, err
 		}
 	}
-	add(root.Raw)
-	for token, more := "", true; more; {
-		page, err := c.client.DepartmentChildren(ctx, directory.RootDepartmentID, true, token)
-		if err != nil {
-			return nil, fmt.Errorf("list the departments: %w", err)
-		}
-		for _, item := range page.Items {
-			add(item)
-		}
-		token, more = page.PageToken, page.HasMore
-	}
-	members := make(map[string]int64, len(all)+1)
-	members[directory.RootDepartmentID] = 0
 	for _, id := range slices.SortedFunc(maps.Keys(all), strings.Compare) {
 		d := all[id]
 		if d.MemberCount == nil {
@@ -179,7 +174,9 @@ func (c *Crawler) askMembers(ctx context.Context, p *Plan) (map[string]int64, er
 		members[id] = max(n, 0) // people in two departments below count once in the count above
 		p.People += members[id]
 	}
-	if n := all[directory.RootDepartmentID].MemberCount; n != nil {
+	if _, whole := all[directory.RootDepartmentID]; !whole {
+		delete(members, directory.RootDepartmentID) // it is the parent of a node at the most
+	} else if n := all[directory.RootDepartmentID].MemberCount; n != nil {
 		p.People = *n
 	}
 	return members, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,6 +55,7 @@ func ParseRates(s string) (Rates, error) {
 var (
 	usualRate   = Rate{PerSecond: 50, PerMinute: 1000}
 	specialRate = Rate{PerSecond: 10, PerMinute: 500}
+	unpublished = []string{feishu.EndpointDepartment, feishu.EndpointEmployeeTypes, feishu.EndpointUsers}
 )
 
 func (r Rates) of(endpoint string) Rate {
@@ -62,7 +64,7 @@ func (r Rates) of(endpoint string) Rate {
 		return Rate{}
 	case r.override != Rate{}:
 		return r.override
-	case endpoint == feishu.EndpointDepartment, endpoint == feishu.EndpointEmployeeTypes:
+	case slices.Contains(unpublished, endpoint):
 		return specialRate
 	default:
 		return usualRate

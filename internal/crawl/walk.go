@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -13,15 +14,26 @@ import (
 	"github.com/orgmirror/orgmirror/internal/feishu"
 )
 
-// result is one page, as a worker hands it to the recorder.
+// result is what one task gave, as a worker hands it to the recorder.
 type result struct {
-	task task
-	page feishu.Page
+	task    task
+	objects []objects
+	rest    string // the token of the list's next page; empty where there is none
+	found   []task // lists that it leads to, beside those of its departments
 	// tooBig is set where Feishu refuses the list because the department is too
 	// big: it is read level by level instead.
 	tooBig bool
 	// restart is set where the page token had expired: the list begins again.
 	restart bool
+	// refused is set where Feishu will not show the list. The rest of the walk is
+	// worth having, but it proves nobody's absence.
+	refused bool
+}
+
+// objects are those of one kind in one answer.
+type objects struct {
+	kind directory.Kind
+	page feishu.Page
 }
 
 // walk reads all open lists of the sweep, and those they lead to. Workers fetch,
@@ -60,19 +72,28 @@ func (c *Crawler) walk(ctx context.Context, s *sweep) error {
 // conduct hands out tasks and records results until nothing is left to do.
 func (c *Crawler) conduct(ctx context.Context, s *sweep, tasks chan<- task, results <-chan result) error {
 	began, doneBefore := time.Now(), s.tasksDone
-	for inFlight := 0; len(s.open) > 0 || inFlight > 0; {
+	for inFlight := 0; s.left() > 0 || inFlight > 0; {
 		var give chan<- task
+		queue, i := s.next()
 		var next task
-		if len(s.open) > 0 && inFlight < c.cfg.Workers {
-			give, next = tasks, s.open[0]
+		if queue != nil && inFlight < c.cfg.Workers {
+			give, next = tasks, (*queue)[i]
 		}
 		select {
 		case give <- next:
-			s.open = s.open[1:]
+			if i == 0 {
+				*queue = (*queue)[1:] // thousands may follow
+			} else {
+				*queue = slices.Delete(*queue, i, i+1)
+			}
+			s.flying[next.listing]++
 			inFlight++
 		case first := <-results:
 			batch := gather(first, results, c.cfg.Workers)
 			inFlight -= len(batch)
+			for _, r := range batch {
+				s.flying[r.task.listing]--
+			}
 			if err := c.record(ctx, s, batch); err != nil {
 				return err
 			}
@@ -98,63 +119,89 @@ func gather(first result, results <-chan result, limit int) []result {
 	return batch
 }
 
-// fetch asks for one page.
+// fetch does one task, which is mostly one call.
 func (c *Crawler) fetch(ctx context.Context, t task) (result, error) {
 	r := result{task: t}
-	var err error
-	switch t.listing {
-	case listSubtree, listChildren:
-		r.page, err = c.client.DepartmentChildren(ctx, t.departmentID, t.listing == listSubtree, t.pageToken)
-	case listUsers:
-		r.page, err = c.client.UsersByDepartment(ctx, t.departmentID, t.pageToken)
-	default:
-		return r, fmt.Errorf("a sweep's list of kind %q cannot be fetched", t.listing)
-	}
+	err := c.read(ctx, &r)
 	switch {
 	case err == nil:
 		return r, nil
 	case errors.Is(err, feishu.ErrPageToken) && t.pageToken != "":
-		r.restart = true
-		return r, nil
+		return result{task: t, restart: true}, nil
 	case errors.Is(err, feishu.ErrTooBig) && t.listing == listSubtree:
-		r.tooBig = true
-		return r, nil
+		return result{task: t, tooBig: true}, nil
 	case errors.Is(err, feishu.ErrNotFound) && t.departmentID != directory.RootDepartmentID:
 		// Deleted since it was listed: nothing to read. An event, or the next
 		// sweep, tells of it.
 		c.logger.InfoContext(ctx, "department gone during the walk", slog.String("open_department_id", t.departmentID))
-		return r, nil
+		return result{task: t}, nil
+	case errors.Is(err, feishu.ErrNoAuthority) && t.departmentID != directory.RootDepartmentID:
+		c.logger.WarnContext(ctx, "a list is refused", slog.String("listing", string(t.listing)),
+			slog.String("open_department_id", t.departmentID), slog.Any("error", err))
+		return result{task: t, refused: true}, nil
 	}
-	return r, fmt.Errorf("list the %s of department %s: %w", t.listing, t.departmentID, err)
+	return r, fmt.Errorf("read %s: %w", t, err)
 }
 
-// follow returns where a page leads: the rest of its list first, so that tokens
-// do not grow old, then the lists of the departments on it.
-func (r result) follow(ids []string) (rest *task, found []task) {
+// read makes the calls of a task.
+func (c *Crawler) read(ctx context.Context, r *result) error {
+	t := r.task
+	kind := directory.KindUser
+	var page feishu.Page
+	var err error
+	switch t.listing {
+	case listSubtree, listChildren:
+		kind = directory.KindDepartment
+		page, err = c.client.DepartmentChildren(ctx, t.departmentID, t.listing == listSubtree, t.pageToken)
+	case listUsers:
+		page, err = c.client.UsersByDepartment(ctx, t.departmentID, t.pageToken)
+	case listIndependent:
+		page, err = c.client.IndependentUsers(ctx, t.pageToken)
+	case listScopes:
+		return c.readScopes(ctx, r)
+	case listGroupUsers, listGroupDepartments:
+		return c.readGroup(ctx, r)
+	default:
+		return fmt.Errorf("a sweep's list of kind %q cannot be fetched", t.listing)
+	}
+	r.objects = []objects{{kind: kind, page: page}}
+	if page.HasMore {
+		r.rest = page.PageToken
+	}
+	return err
+}
+
+// follow returns where a result leads: the rest of its list, and the lists of
+// the departments on it.
+func (r result) follow(departments []string) (rest *task, found []task) {
 	switch {
 	case r.restart:
 		return &task{listing: r.task.listing, departmentID: r.task.departmentID}, nil
 	case r.tooBig:
 		return nil, []task{{listing: listChildren, departmentID: r.task.departmentID}}
 	case r.task.listing == listRoot:
-		return nil, []task{
-			{listing: listSubtree, departmentID: directory.RootDepartmentID},
-			{listing: listUsers, departmentID: directory.RootDepartmentID},
+		return nil, both(directory.RootDepartmentID)
+	}
+	if r.rest != "" {
+		rest = &task{listing: r.task.listing, departmentID: r.task.departmentID, pageToken: r.rest}
+	}
+	found = r.found
+	for _, id := range departments {
+		switch r.task.listing {
+		case listSubtree:
+			found = append(found, task{listing: listUsers, departmentID: id})
+		case listChildren:
+			found = append(found, task{listing: listChildren, departmentID: id}, task{listing: listUsers, departmentID: id})
+		default: // a node of the scope
+			found = append(found, both(id)...)
 		}
-	}
-	if r.page.HasMore {
-		rest = &task{listing: r.task.listing, departmentID: r.task.departmentID, pageToken: r.page.PageToken}
-	}
-	if r.task.listing == listUsers {
-		return rest, nil // the page holds people
-	}
-	for _, id := range ids {
-		if r.task.listing == listChildren {
-			found = append(found, task{listing: listChildren, departmentID: id})
-		}
-		found = append(found, task{listing: listUsers, departmentID: id})
 	}
 	return rest, found
+}
+
+// both are the two lists of a department that is walked.
+func both(id string) []task {
+	return []task{{listing: listSubtree, departmentID: id}, {listing: listUsers, departmentID: id}}
 }
 
 // progress tells how far the walk is. The rest is estimated from the lists of
@@ -166,7 +213,7 @@ func (c *Crawler) progress(s *sweep, began time.Time, doneBefore int64) {
 	stats, _ := c.cfg.Counter.Snapshot()
 	p := Progress{
 		DepartmentsDone: s.tasksDone, DepartmentsTotal: s.tasksTotal, People: s.users, Calls: int64(stats.Calls),
-		Listing: s.has(listSubtree) || s.has(listChildren),
+		Listing: s.listing(),
 	}
 	if done := s.tasksDone - doneBefore; done > 0 {
 		p.ETA = time.Duration(float64(time.Since(began)) / float64(done) * float64(s.tasksTotal-s.tasksDone))

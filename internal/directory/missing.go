@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// NewMissing makes the record of a proof that an entity is gone. requestedAt is
+// NewMissing makes the record of an absence that was proven. requestedAt is
 // the instant of the request that proved it, on Feishu's clock.
 func NewMissing(o Origin, kind Kind, id string, requestedAt time.Time, m Missing) (Record, error) {
 	raw, err := json.Marshal(m)

@@ -20,6 +20,8 @@ const (
 	EndpointUser               = "GET /contact/v3/users/:user_id"
 	EndpointUsersByDepartment  = "GET /contact/v3/users/find_by_department"
 	EndpointUsersBatch         = "GET /contact/v3/users/batch"
+	EndpointUsers              = "GET /contact/v3/users"
+	EndpointGroupMembers       = "GET /contact/v3/group/:group_id/member/simplelist"
 	EndpointScopes             = "GET /contact/v3/scopes"
 	EndpointEmployeeTypes      = "GET /contact/v3/employee_type_enums"
 	EndpointCustomAttrs        = "GET /contact/v3/custom_attrs"
@@ -28,6 +30,10 @@ const (
 // PageSize is the size of each page asked for, and the most ids that a batch
 // takes: the greatest that Feishu allows for users and departments.
 const PageSize = 50
+
+// WidePageSize is the same for the lists that may be longer: the contact scope,
+// the members of a group, and the historic list of users.
+const WidePageSize = 100
 
 // Page is one page of a list. An item is the JSON that came in, byte for byte,
 // and may be of any type: it is the reader who knows what it should be.
@@ -155,7 +161,7 @@ func (c *Client) UsersBatch(ctx context.Context, ids []string) (Page, error) {
 func (c *Client) Scopes(ctx context.Context, pageToken string) (ScopesPage, error) {
 	var page ScopesPage
 	r := request{endpoint: EndpointScopes, query: idTypes()}
-	r.paged(pageToken)
+	r.paged(WidePageSize, pageToken)
 	r.decode = func(env envelope) (err error) {
 		page, err = decodeScopes(env)
 		return err
@@ -183,8 +189,8 @@ func idTypes() larkcore.QueryParams {
 }
 
 // paged adds the page. The first page has no token: an empty one is not the same.
-func (r *request) paged(pageToken string) {
-	r.query.Set("page_size", strconv.Itoa(PageSize))
+func (r *request) paged(size int, pageToken string) {
+	r.query.Set("page_size", strconv.Itoa(size))
 	if pageToken != "" {
 		r.query.Set("page_token", pageToken)
 		r.hide = append(r.hide, pageToken)
@@ -206,7 +212,7 @@ func (c *Client) object(ctx context.Context, member string, r request) (Object, 
 }
 
 func (c *Client) listPage(ctx context.Context, r request, pageToken string) (Page, error) {
-	r.paged(pageToken)
+	r.paged(PageSize, pageToken)
 	return c.page(ctx, r, pageToken)
 }
 

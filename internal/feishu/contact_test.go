@@ -93,7 +93,7 @@ func TestRequests(t *testing.T) {
 		{
 			name: "scopes", answer: `{"code":0,"data":{}}`,
 			call:   func(ctx context.Context, c *feishu.Client) error { _, err := c.Scopes(ctx, "tok"); return err },
-			want:   "GET /open-apis/contact/v3/scopes?" + ids + "&page_size=50&page_token=tok&" + people,
+			want:   "GET /open-apis/contact/v3/scopes?" + ids + "&page_size=100&page_token=tok&" + people,
 			counts: feishu.EndpointScopes,
 		},
 	} {

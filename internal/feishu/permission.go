@@ -23,6 +23,8 @@ var endpointPermissions = map[string][]string{
 	EndpointUser:               append([]string{contactBase}, legacy...),
 	EndpointUsersByDepartment:  append([]string{contactBase, "contact:department.organize:readonly"}, legacy...),
 	EndpointUsersBatch:         {contactBase},
+	EndpointUsers:              append([]string{contactBase, "contact:department.organize:readonly"}, legacy...),
+	EndpointGroupMembers:       {"contact:group:readonly", "contact:group"},
 	EndpointScopes:             {contactBase, "contact:contact:readonly_as_app", "contact:contact:access_as_app"},
 	EndpointEmployeeTypes:      {contactBase, "contact:contact:readonly_as_app", "contact:contact:access_as_app"},
 	EndpointCustomAttrs:        {contactBase, "contact:contact:readonly_as_app"},

@@ -15,46 +15,40 @@ type subject struct {
 	paths [][]string // else: below the event's body, the first that is there counts
 }
 
-// Kinds beside users and departments. A company has one setting for its custom
-// attributes, and an app one scope.
-const (
-	kindEmployeeType      directory.Kind = "employee_type"
-	kindCustomAttrSetting directory.Kind = "custom_attr_setting"
-	kindScope             directory.Kind = "scope"
-
-	customAttrSettingID = "custom_attrs"
-)
+// kindScope is of the events that tell what the app may see. They fold into
+// nothing, and ask for a sweep.
+const kindScope directory.Kind = "scope"
 
 // subjects are the types that the mirror knows: the 13 of contact v3, and those
 // of the generation before, which an old app can get unasked.
 func subjects() map[string]subject {
 	user := subject{kind: directory.KindUser, paths: [][]string{{"object", "open_id"}, {"old_object", "open_id"}}}
 	department := subject{kind: directory.KindDepartment, paths: [][]string{{"object", "open_department_id"}, {"old_object", "open_department_id"}}}
-	employeeType := subject{kind: kindEmployeeType, paths: [][]string{{"new_enum", "enum_id"}, {"old_enum", "enum_id"}}}
+	employeeType := subject{kind: directory.KindEmployeeType, paths: [][]string{{"new_enum", "enum_id"}, {"old_enum", "enum_id"}}}
 	oldUser := subject{kind: directory.KindUser, paths: [][]string{{"open_id"}}}
 	oldDepartment := subject{kind: directory.KindDepartment, paths: [][]string{{"open_department_id"}}}
 	return map[string]subject{
-		directory.EventUserCreated:                  user,
-		directory.EventUserUpdated:                  user,
-		directory.EventUserDeleted:                  user,
-		directory.EventDepartmentCreated:            department,
-		directory.EventDepartmentUpdated:            department,
-		directory.EventDepartmentDeleted:            department,
-		"contact.employee_type_enum.created_v3":     employeeType,
-		"contact.employee_type_enum.actived_v3":     employeeType,
-		"contact.employee_type_enum.deactivated_v3": employeeType,
-		"contact.employee_type_enum.updated_v3":     employeeType,
-		"contact.employee_type_enum.deleted_v3":     employeeType,
-		"contact.custom_attr_event.updated_v3":      {kind: kindCustomAttrSetting, id: customAttrSettingID},
-		"contact.scope.updated_v3":                  {kind: kindScope},
-		"user_add":                                  oldUser,
-		"user_update":                               oldUser,
-		"user_leave":                                oldUser,
-		"user_status_change":                        oldUser,
-		"dept_add":                                  oldDepartment,
-		"dept_update":                               oldDepartment,
-		"dept_delete":                               oldDepartment,
-		"contact_scope_change":                      {kind: kindScope},
+		directory.EventUserCreated:             user,
+		directory.EventUserUpdated:             user,
+		directory.EventUserDeleted:             user,
+		directory.EventDepartmentCreated:       department,
+		directory.EventDepartmentUpdated:       department,
+		directory.EventDepartmentDeleted:       department,
+		directory.EventEmployeeTypeCreated:     employeeType,
+		directory.EventEmployeeTypeActived:     employeeType,
+		directory.EventEmployeeTypeDeactivated: employeeType,
+		directory.EventEmployeeTypeUpdated:     employeeType,
+		directory.EventEmployeeTypeDeleted:     employeeType,
+		directory.EventCustomAttrsUpdated:      {kind: directory.KindCustomAttrSetting, id: directory.CustomAttrSettingID},
+		directory.EventScopeUpdated:            {kind: kindScope},
+		"user_add":                             oldUser,
+		"user_update":                          oldUser,
+		"user_leave":                           oldUser,
+		"user_status_change":                   oldUser,
+		"dept_add":                             oldDepartment,
+		"dept_update":                          oldDepartment,
+		"dept_delete":                          oldDepartment,
+		"contact_scope_change":                 {kind: kindScope},
 	}
 }
 

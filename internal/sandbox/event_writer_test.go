@@ -29,7 +29,7 @@ func (w *writer) write(t testing.TB) {
 	acts := map[string]func(sandbox.Truth) error{
 		"hire": w.hire, "edit": w.edit, "move": w.move, "lead": w.lead, "contact": w.contact, "suspend": w.suspend, "resign": w.resign,
 		"return": w.comeBack, "erase": w.erase, "attrs": w.attrs, "found": w.found, "reform": w.reform, "shift": w.shift, "close": w.closeOne, "head": w.head,
-		"unit": w.bindUnit, "api hire": w.apiHire, "api edit": w.apiEdit, "api ids": w.apiIDs, "api leave": w.apiLeave, "api department": w.apiDepartment,
+		"unit": w.unit, "api hire": w.apiHire, "api edit": w.apiEdit, "api ids": w.apiIDs, "api leave": w.apiLeave, "api department": w.apiDepartment,
 	}
 	names := slices.Sorted(maps.Keys(acts))
 	name := names[w.rng.IntN(len(names))]
@@ -180,20 +180,12 @@ func (w *writer) found(truth sandbox.Truth) error {
 }
 
 func (w *writer) reform(truth sandbox.Truth) error {
-	unit := w.unit() // before the change, which holds the company
 	return w.department(truth, func(d *sandbox.Department) {
 		d.Name, d.Order, d.ChatID, d.I18nName.EnUS = fmt.Sprint("部门", w.n), int64(w.rng.IntN(100)), w.word("oc_"), w.word("Dept")
 		if w.rng.IntN(3) == 0 {
-			d.DepartmentID, d.UnitIDs = fmt.Sprint("D", w.n), []string{unit}
+			d.DepartmentID = fmt.Sprint("D", w.n)
 		}
 	})
-}
-
-// unit makes a unit and returns its id. No event tells of it.
-func (w *writer) unit() string {
-	id := fmt.Sprint("BU", w.n)
-	w.addUnit(id)
-	return id
 }
 
 func (w *writer) shift(truth sandbox.Truth) error {
@@ -223,8 +215,8 @@ func (w *writer) closeOne(truth sandbox.Truth) error {
 	return nil
 }
 
-// bindUnit binds a department to a unit of its own, or its unit to no department.
-func (w *writer) bindUnit(truth sandbox.Truth) error {
+// unit binds a department to a unit of its own, or its unit to no department.
+func (w *writer) unit(truth sandbox.Truth) error {
 	d := truth.Departments[anyOf(w, truth.Departments)]
 	if len(d.UnitIDs) > 0 {
 		return w.ChangeUnit(d.UnitIDs[0], func(u *sandbox.Unit) { u.Departments = nil })

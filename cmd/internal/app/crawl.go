@@ -137,6 +137,7 @@ func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
 	walk := crawl.Config{
 		Client: c.client, Counter: o.counter, Pool: o.db.Pool, Log: c.log,
 		TenantKey: o.tenant, AppID: o.cfg.FeishuAppID, Logger: o.logger, Progress: o.progress,
+		MaxRemovals: o.cfg.MaxRemovals,
 	}
 	if o.cfg.Reread != crawl.RereadNever {
 		walk.Beside = c.reread.Beside // the lock of a walk keeps everybody else from it
@@ -179,8 +180,26 @@ func (c *Crawl) Close() error {
 // Backfill walks the company once, with the core projector beside it while no
 // other process has that job, and returns when the read model holds what was
 // seen.
-func (c *Crawl) Backfill(ctx context.Context) (crawl.Summary, error) {
-	var summary crawl.Summary
+func (c *Crawl) Backfill(ctx context.Context) (summary crawl.Summary, err error) {
+	err = c.beside(ctx, func(ctx context.Context) (directory.Position, error) {
+		summary, err = c.Crawler.Backfill(ctx)
+		return summary.Position, err
+	})
+	return summary, err
+}
+
+// Approve removes whom a walk holds, as far as Feishu proves it, in the same way.
+func (c *Crawl) Approve(ctx context.Context, sweepID string) (removals crawl.Removals, err error) {
+	err = c.beside(ctx, func(ctx context.Context) (directory.Position, error) {
+		removals, err = c.Crawler.Approve(ctx, sweepID)
+		return removals.Position, err
+	})
+	return removals, err
+}
+
+// beside does something that appends to the log while the core projector runs,
+// and waits until the read model has come to the position where it ended.
+func (c *Crawl) beside(ctx context.Context, work func(context.Context) (directory.Position, error)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	projecting, stop := context.WithCancel(ctx)
 	group.Go(func() error {
@@ -188,15 +207,15 @@ func (c *Crawl) Backfill(ctx context.Context) (crawl.Summary, error) {
 			Logger: c.logger, RereadEvery: c.cfg.Reread == crawl.RereadAlways,
 		}).Run(projecting)
 	})
-	group.Go(func() (err error) {
+	group.Go(func() error {
 		defer stop()
-		if summary, err = c.Crawler.Backfill(ctx); err != nil {
+		position, err := work(ctx)
+		if err != nil {
 			return err
 		}
-		return c.projected(ctx, summary.Position)
+		return c.projected(ctx, position)
 	})
-	err := group.Wait()
-	return summary, err
+	return group.Wait()
 }
 
 // projected waits until the read model has come to a position. Another process

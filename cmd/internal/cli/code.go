@@ -18,13 +18,14 @@ import (
 // Code is an exit code. Every command uses the same ones.
 type Code int
 
-// The exit codes. 4 and 6 are kept free: scripts may come to mean "held removals"
-// and "differences found" by them.
+// The exit codes. 6 is kept free: scripts may come to mean "differences found" by
+// it.
 const (
 	Complete    Code = 0
 	Upstream    Code = 1 // Feishu or the network, and what has no code of its own
 	Misused     Code = 2 // usage or configuration
 	Denied      Code = 3 // credentials or permission
+	Held        Code = 4 // removals wait for a decision
 	Unstored    Code = 5 // the database
 	Interrupted Code = 130
 )
@@ -42,6 +43,7 @@ func Codes() []struct {
 		{Upstream, "Feishu or the network"},
 		{Misused, "usage or configuration"},
 		{Denied, "credentials or permission"},
+		{Held, "complete, but removals wait for a decision (`backfill removals list`)"},
 		{Unstored, "the database"},
 		{Interrupted, "interrupted"},
 	}
@@ -81,7 +83,10 @@ var meanings = []struct {
 	{is(crawl.ErrBusy), Misused},
 	{is(feishu.ErrCredentials), Denied},
 	{is(feishu.ErrPermission), Denied},
-	{is(crawl.ErrScoped), Denied},
+	{is(crawl.ErrHeld), Held},
+	{is(crawl.ErrUnknownSweep), Misused},
+	{is(crawl.ErrSuperseded), Misused},
+	{is(crawl.ErrNothingHeld), Misused},
 	{is(crawl.ErrNoTenant), Misused}, // where it is not for want of a permission
 	{isFeishu, Upstream},
 	{is(postgres.ErrSchemaTooOld), Unstored},

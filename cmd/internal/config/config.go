@@ -29,6 +29,7 @@ type Config struct {
 	FeishuRate         string // as it was written
 	FeishuRates        crawl.Rates
 	FeishuMonthlyCalls int64 // 0: no limit of ours
+	MaxRemovals        crawl.MaxRemovals
 	Reread             crawl.Policy
 
 	Events                  Events // the zero value is EventsNone too
@@ -65,6 +66,7 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		FeishuRate:              l.get("feishu_rate").text,
 		FeishuRates:             l.rates("feishu_rate"),
 		FeishuMonthlyCalls:      l.count("feishu_monthly_calls"),
+		MaxRemovals:             l.maxRemovals("max_removals"),
 		Reread:                  l.policy("reread"),
 		Events:                  l.events("events"),
 		FeishuVerificationToken: l.get("feishu_verification_token").text,
@@ -103,6 +105,14 @@ func (l *loader) policy(key string) crawl.Policy {
 		l.problem("%s: %w", l.name(key), err)
 	}
 	return policy
+}
+
+func (l *loader) maxRemovals(key string) crawl.MaxRemovals {
+	most, err := crawl.ParseMaxRemovals(l.get(key).text)
+	if err != nil {
+		l.problem("%s: %w", l.name(key), err)
+	}
+	return most
 }
 
 func (l *loader) clients(key string) []query.Client {

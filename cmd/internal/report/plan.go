@@ -31,7 +31,7 @@ func WritePlan(w io.Writer, p crawl.Plan) {
 
 // WritePlanJSON says the same to a program.
 func WritePlanJSON(w io.Writer, p crawl.Plan) error {
-	return writeJSON(w, struct {
+	return WriteJSON(w, struct {
 		crawl.Plan
 		Total int64 `json:"total_calls"`
 	}{p, p.Total()})

@@ -36,10 +36,14 @@ func TestProgressInLines(t *testing.T) {
 
 func summary() crawl.Summary {
 	return crawl.Summary{
-		SweepID: "s", Resumed: true, Departments: 375, Users: 5000, Memberships: 5400, Appended: 12, Unchanged: 5363,
-		Candidates: map[directory.Kind]int64{directory.KindUser: 3, directory.KindDepartment: 0},
+		SweepID: "s", Resumed: true, Range: "scoped", Departments: 375, Users: 5000, Memberships: 5400, Appended: 12, Unchanged: 5363,
+		Candidates: map[directory.Kind]int64{directory.KindUser: 3, directory.KindDepartment: 60},
+		Held:       map[directory.Kind]int64{directory.KindUser: 0, directory.KindDepartment: 60},
+		Removed:    map[directory.Kind]int64{directory.KindUser: 2, directory.KindDepartment: 0},
+		Unproven:   map[directory.Kind]int64{directory.KindUser: 1, directory.KindDepartment: 0},
 		Calls:      400, Retries: 2, Waited: 1500 * time.Millisecond, Took: 70 * time.Second, Position: 99,
 		Absent: map[directory.Kind][]crawl.AbsentField{directory.KindUser: {{Field: "mobile", Permission: "contact:user.phone:readonly"}}},
+		Hidden: map[directory.Kind][]crawl.AbsentField{directory.KindUser: {{Field: "gender", Permission: "contact:user.gender:readonly"}}},
 	}
 }
 
@@ -48,8 +52,10 @@ func TestWriteSummary(t *testing.T) {
 	var out bytes.Buffer
 	WriteSummary(&out, summary())
 	for _, want := range []string{
-		"went on with one that was interrupted", "took 1m10s", "3  were there before and were not seen, 3 users\n", "1.5s",
-		"user.mobile", "contact:user.phone:readonly",
+		"went on with one that was interrupted", "took 1m10s", "63  were there before and were not seen, 60 departments, 3 users\n", "1.5s",
+		"the part of the company", "2  proven to be gone, 2 users\n", "1  kept, since Feishu's answer proves nothing, 1 users\n",
+		"60  wait for a decision, 60 departments\n",
+		"user.mobile", "contact:user.phone:readonly", "hidden now", "user.gender",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
@@ -68,10 +74,12 @@ func TestWriteSummaryJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"sweep_id": "s", "resumed": true, "departments": 375., "users": 5000., "memberships": 5400., "appended": 12.,
+		"sweep_id": "s", "resumed": true, "range": "scoped", "departments": 375., "users": 5000., "memberships": 5400., "appended": 12.,
 		"unchanged": 5363., "unreadable": 0., "calls": 400., "retries": 2., "position": 99., "waited_seconds": 1.5, "took_seconds": 70.,
-		"candidates": map[string]any{"user": 3., "department": 0.},
-		"absent":     map[string]any{"user": []any{map[string]any{"field": "mobile", "permission": "contact:user.phone:readonly"}}},
+		"candidates": map[string]any{"user": 3., "department": 60.}, "held": map[string]any{"user": 0., "department": 60.},
+		"removed": map[string]any{"user": 2., "department": 0.}, "unproven": map[string]any{"user": 1., "department": 0.},
+		"hidden": map[string]any{"user": []any{map[string]any{"field": "gender", "permission": "contact:user.gender:readonly"}}},
+		"absent": map[string]any{"user": []any{map[string]any{"field": "mobile", "permission": "contact:user.phone:readonly"}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mismatch (-want +got):\n%s", diff)
@@ -96,5 +104,28 @@ func TestWritePlan(t *testing.T) {
 	}
 	if err := json.Unmarshal(machine.Bytes(), &got); err != nil || got.Total != 408 {
 		t.Errorf("total_calls = %d (%v), want 408", got.Total, err)
+	}
+}
+
+func TestWriteRemovals(t *testing.T) {
+	t.Parallel()
+	decided := time.Unix(0, 0)
+	var out bytes.Buffer
+	WriteRemovals(&out, crawl.Removals{SweepID: "s2", StartedAt: decided, Sets: []crawl.RemovalSet{
+		{Kind: directory.KindDepartment, State: "done"},
+		{Kind: directory.KindUser, State: "held", Candidates: 120, Live: 300, MaxRemovals: 20},
+	}}, crawl.Removals{SweepID: "s1", StartedAt: decided, Sets: []crawl.RemovalSet{
+		{Kind: directory.KindUser, State: "done", DecidedAt: &decided, Candidates: 6, Live: 10, Resigned: 1, Deleted: 1, OutOfRange: 1, Unproven: 2, Present: 1},
+	}})
+	WriteCandidates(&out, []crawl.Candidate{{Kind: directory.KindUser, ID: "ou_1", Name: "王伟"}, {Kind: directory.KindUser, ID: "ou_2", Verdict: "UNPROVEN", Code: 41050}})
+	WriteRemovals(&out)
+	for _, want := range []string{
+		"s2  of 1970-01-01 00:00:00 (UTC)\n  users            120 not seen of 300, HELD (20 may go without approval, and never all)\n",
+		"6 not seen of 10, approved: 3 removed (1 resigned, 1 deleted, 1 out of range), 2 unproven and kept, 1 there after all\n",
+		"not asked yet", "UNPROVEN (code 41050)", "王伟", "No walk has missed anybody.",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
 	}
 }

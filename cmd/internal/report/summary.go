@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/directory"
 )
 
 // WriteSummary says what a walk came to.
@@ -15,6 +16,9 @@ func WriteSummary(w io.Writer, s crawl.Summary) {
 	how := ""
 	if s.Resumed {
 		how = " (went on with one that was interrupted)"
+	}
+	if s.Range == "scoped" {
+		how += ", of the part of the company that the app may see,"
 	}
 	fmt.Fprintf(w, "The walk is complete%s and took %s.\n\n", how, duration(s.Took))
 	count := func(label string, n int64, remark string) {
@@ -28,36 +32,46 @@ func WriteSummary(w io.Writer, s crawl.Summary) {
 	if s.Unreadable > 0 {
 		count("unreadable", s.Unreadable, "  list entries without a usable id, left out")
 	}
-	var candidates int64
-	for _, n := range s.Candidates {
-		candidates += n
+	count("candidates", sum(s.Candidates), "  were there before and were not seen"+byKind(s.Candidates))
+	count("removed", sum(s.Removed), "  proven to be gone"+byKind(s.Removed))
+	if n := sum(s.Unproven); n > 0 {
+		count("unproven", n, "  kept, since Feishu's answer proves nothing"+byKind(s.Unproven))
 	}
-	count("candidates", candidates, candidatesRemark(s))
+	if n := sum(s.Held); n > 0 {
+		count("held", n, "  wait for a decision"+byKind(s.Held))
+	}
 	count("calls", int64(s.Calls), "")
 	count("retries", int64(s.Retries), "")
 	fmt.Fprintf(w, "  %-14s %10s  for the rate limit, summed over parallel calls\n", "waited", duration(s.Waited))
 	fmt.Fprintf(w, "  %-14s %10d  of the log's end\n", "position", s.Position)
-	writeAbsent(w, s)
+	writeFields(w, "Fields that objects had before and that are hidden now; nothing was cleared. The permission of each:", s.Hidden)
+	writeFields(w, "Fields that no object had, and the permission that would show each:", s.Absent)
 }
 
-func candidatesRemark(s crawl.Summary) string {
-	remark := "  were there before and were not seen"
-	for _, kind := range slices.Sorted(maps.Keys(s.Candidates)) {
-		if n := s.Candidates[kind]; n > 0 {
+func sum(byKind map[directory.Kind]int64) (n int64) {
+	for _, one := range byKind {
+		n += one
+	}
+	return n
+}
+
+func byKind(counts map[directory.Kind]int64) (remark string) {
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		if n := counts[kind]; n > 0 {
 			remark += fmt.Sprintf(", %d %ss", n, kind)
 		}
 	}
 	return remark
 }
 
-// writeAbsent lists what Feishu shows of nobody, which is more often a missing
-// permission than a company that fills nothing in.
-func writeAbsent(w io.Writer, s crawl.Summary) {
+// writeFields lists fields that Feishu does not show. What it shows of nobody is
+// more often a missing permission than a company that fills nothing in.
+func writeFields(w io.Writer, title string, fields map[directory.Kind][]crawl.AbsentField) {
 	first := true
-	for _, kind := range slices.Sorted(maps.Keys(s.Absent)) {
-		for _, field := range s.Absent[kind] {
+	for _, kind := range slices.Sorted(maps.Keys(fields)) {
+		for _, field := range fields[kind] {
 			if first {
-				fmt.Fprint(w, "\nFields that no object had, and the permission that would show each:\n\n")
+				fmt.Fprintf(w, "\n%s\n\n", title)
 				first = false
 			}
 			fmt.Fprintf(w, "  %-34s %s\n", string(kind)+"."+field.Field, field.Permission)
@@ -67,14 +81,15 @@ func writeAbsent(w io.Writer, s crawl.Summary) {
 
 // WriteSummaryJSON says the same to a program, with durations in seconds.
 func WriteSummaryJSON(w io.Writer, s crawl.Summary) error {
-	return writeJSON(w, struct {
+	return WriteJSON(w, struct {
 		crawl.Summary
 		WaitedSeconds float64 `json:"waited_seconds"`
 		TookSeconds   float64 `json:"took_seconds"`
 	}{s, s.Waited.Seconds(), s.Took.Seconds()})
 }
 
-func writeJSON(w io.Writer, v any) error {
+// WriteJSON writes for a program what has no form of its own.
+func WriteJSON(w io.Writer, v any) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(v)
