@@ -77,7 +77,7 @@ func (f *sandboxFlags) register(cmd *cobra.Command) {
 	flags.BoolVar(&c.RateLimits, "rate-limits", c.RateLimits, "answer 429 above Feishu's rates, for most endpoints 50 calls a second and 1000 a minute")
 	flags.IntVar(&c.BigDepartment, "big-department", 0, "refuse to list everything below a department with more departments than that (43010); 0 refuses none")
 	flags.DurationVar(&f.clockSkew, "clock-skew", 0, "how wrong the clock of the contact service is, such as -90s")
-	flags.StringVar(&c.AppID, "app-id", "cli_sandbox", "id of the app that may call")
+	flags.StringVar(&c.AppID, "app-id", "cli_0123456789abcdef", "id of the app that may call")
 	f.webhook.register(flags)
 	flags.StringVar(&f.secretFile, "app-secret-file", "", "file that holds the app's secret (default: it is sandbox-secret)")
 }

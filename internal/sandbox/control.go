@@ -191,3 +191,12 @@ func (s *Server) endpoint(name string) *endpoint {
 	}
 	return nil
 }
+
+// Endpoints lists the names of everything that the service answers.
+func (s *Server) Endpoints() []string {
+	names := make([]string, len(s.endpoints))
+	for i, e := range s.endpoints {
+		names[i] = e.name
+	}
+	return names
+}

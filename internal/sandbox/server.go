@@ -28,7 +28,9 @@ type Config struct {
 	Seed        uint64 // the same seed, people, departments and shape make the same company
 	Shape       Shape  // ShapeMixed where empty
 
-	AppID      string // cli_sandbox where empty
+	// AppID is cli_0123456789abcdef where empty. Official SDKs of some languages take
+	// no app id but cli_ and sixteen hex digits.
+	AppID      string
 	AppSecret  string // sandbox-secret where empty
 	TenantKey  string // made from the seed where empty
 	TenantName string
@@ -61,7 +63,7 @@ func (c Config) withDefaults() Config {
 	c = c.Scenario.configure(c)
 	c.Listen = cmp.Or(c.Listen, "127.0.0.1:0")
 	c.ControlListen = cmp.Or(c.ControlListen, "127.0.0.1:0")
-	c.AppID = cmp.Or(c.AppID, "cli_sandbox")
+	c.AppID = cmp.Or(c.AppID, "cli_0123456789abcdef")
 	c.AppSecret = cmp.Or(c.AppSecret, "sandbox-secret")
 	c.TenantName = cmp.Or(c.TenantName, "沙盒科技有限公司")
 	c.Shape = cmp.Or(c.Shape, ShapeMixed)

@@ -31,7 +31,7 @@ type kit struct {
 
 func start(t *testing.T, cfg sandbox.Config) *kit {
 	t.Helper()
-	cfg.AppID = fmt.Sprintf("cli_sdk%d", apps.Add(1))
+	cfg.AppID = fmt.Sprintf("cli_%016x", apps.Add(1))
 	s, err := sandbox.Start(context.WithoutCancel(t.Context()), cfg)
 	must(t, err)
 	t.Cleanup(func() { must(t, s.Close()) })
