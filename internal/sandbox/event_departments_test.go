@@ -1,7 +1,12 @@
 package sandbox_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -155,6 +160,48 @@ func TestOptionsOfDepartmentEvents(t *testing.T) {
 
 func rename(k *kit, d string) error {
 	return k.ChangeDepartment(d, func(d *sandbox.Department) { d.Name = "新" })
+}
+
+// An event whose push was refused shows the department as it is by then.
+func TestObjectAsPushed(t *testing.T) {
+	t.Parallel()
+	for _, asPushed := range []bool{false, true} {
+		k := start(t, sandbox.Config{Delivery: sandbox.Delivery{RetryScale: 1e-4}})
+		k.options(func(o *sandbox.Options) { o.ObjectAsPushed = asPushed })
+		d := k.addDepartment("研发", "0")
+		// The second event is of a change that is made between the pushes of the first.
+		must(t, k.AddEventFault(sandbox.EventFault{Lose: true, Skip: 1, Count: 1}))
+		names := make(chan string, 2)
+		receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var body struct {
+				Event struct {
+					Object object `json:"object"`
+					Old    object `json:"old_object"`
+				} `json:"event"`
+			}
+			if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+				t.Error(err)
+			}
+			if len(names) == 0 {
+				if err := k.ChangeDepartment(d, func(d *sandbox.Department) { d.Name = "三" }); err != nil {
+					t.Error(err)
+				}
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+			names <- fmt.Sprint(body.Event.Object["name"], " was ", body.Event.Old["name"])
+		}))
+		t.Cleanup(receiver.Close)
+		must(t, k.Subscribe(t.Context(), k.AppID(), sandbox.Subscription{Mode: sandbox.ModeWebhook, URL: receiver.URL, Unchecked: true}))
+		must(t, k.ChangeDepartment(d, func(d *sandbox.Department) { d.Name = "二" }))
+		must(t, k.WaitEvents(t.Context()))
+		want := []string{"二 was 研发", "二 was 研发"}
+		if asPushed {
+			want[1] = "三 was 研发"
+		}
+		if got := []string{<-names, <-names}; !slices.Equal(got, want) {
+			t.Errorf("as pushed %v: %q, want %q", asPushed, got, want)
+		}
+	}
 }
 
 func TestSiblingEvents(t *testing.T) {

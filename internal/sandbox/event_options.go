@@ -76,6 +76,9 @@ type EventOptions struct {
 	OneEmployeeTypeEvent bool `json:"one_employee_type_event"`
 	// SharedEventIDs gives one change the same event_id in every app.
 	SharedEventIDs bool `json:"shared_event_ids"`
+	// ObjectAsPushed shows the entity as it is when the event is pushed, and pushed
+	// again, instead of as the change left it.
+	ObjectAsPushed bool `json:"object_as_pushed"`
 	// OrderedEvents makes the next event wait until the one before is delivered or
 	// lost.
 	OrderedEvents bool `json:"ordered_events"`

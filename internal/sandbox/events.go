@@ -40,10 +40,14 @@ func (s *Server) tell(changes []change) {
 				for len(shared) <= j {
 					shared = append(shared, newEventID())
 				}
-				s.hub.Send(id, push.Event{
+				event := push.Event{
 					ID: shared[j], Type: e.eventType, Created: now, Tenant: s.cfg.TenantKey,
 					Payload: e.payload, Ordered: s.options.OrderedEvents,
-				})
+				}
+				if s.options.ObjectAsPushed {
+					event.Refresh = s.asPushed(id, &changes[i], e)
+				}
+				s.hub.Send(id, event)
 			}
 		}
 	}

@@ -15,6 +15,9 @@ type Event struct {
 	Created time.Time
 	Tenant  string          // tenant_key
 	Payload json.RawMessage // the value of "event"
+	// Refresh, where set, makes the payload for each push anew. It is called
+	// without any lock of the hub's.
+	Refresh func() json.RawMessage
 
 	// Ordered holds the event back until those before it that are ordered too
 	// have been delivered or lost.
@@ -49,8 +52,15 @@ func (e *Event) envelope(app, token string) []byte {
 			EventID: e.ID, EventType: e.Type, CreateTime: strconv.FormatInt(e.Created.UnixMilli(), 10),
 			Token: token, AppID: app, TenantKey: e.Tenant,
 		},
-		Event: e.Payload,
+		Event: e.payload(),
 	})
+}
+
+func (e *Event) payload() json.RawMessage {
+	if e.Refresh != nil {
+		return e.Refresh()
+	}
+	return e.Payload
 }
 
 func (e *Event) legacyEnvelope(token string) []byte {
