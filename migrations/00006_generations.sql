@@ -83,12 +83,11 @@ LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    step   integer;
     object record;
     grants record;
     kinds  jsonb := '{"r": "TABLES", "S": "SEQUENCES", "f": "ROUTINES", "T": "TYPES"}';
 BEGIN
-    FOR step IN 1..2 LOOP
+    FOR pass IN 1..2 LOOP
         FOR object IN
             SELECT o.target, o.columns, o.owner, o.wanted, o.had
             FROM (
@@ -111,7 +110,7 @@ BEGIN
                 WHERE f.pronamespace = to_regnamespace(from_schema) AND t.pronamespace = to_regnamespace(to_schema)
                 UNION ALL
                 SELECT 2, 'TABLE ' || t.oid::regclass, '(' || quote_ident(b.attname) || ')', t.relowner,
-                       coalesce(a.attacl, '{}'), coalesce(b.attacl, '{}')
+                       a.attacl, b.attacl
                 FROM pg_class f
                 JOIN pg_class t ON t.relname = f.relname AND t.relkind = f.relkind
                 JOIN pg_attribute a ON a.attrelid = f.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -119,7 +118,7 @@ BEGIN
                 WHERE f.relnamespace = to_regnamespace(from_schema) AND t.relnamespace = to_regnamespace(to_schema)
                   AND f.relkind IN ('r', 'v', 'm')
             ) AS o (step, target, columns, owner, wanted, had)
-            WHERE o.step = copy_grants.step
+            WHERE o.step = pass
               AND ARRAY (SELECT (e.grantee, e.privilege_type, e.is_grantable)::text FROM aclexplode(o.wanted) AS e WHERE e.grantee <> o.owner ORDER BY 1)
                   <> ARRAY (SELECT (e.grantee, e.privilege_type, e.is_grantable)::text FROM aclexplode(o.had) AS e WHERE e.grantee <> o.owner ORDER BY 1)
         LOOP
