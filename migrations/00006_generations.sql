@@ -161,6 +161,48 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION mirror.copy_grants(text, text) IS 'Gives the tables, columns, views and functions of one schema the grants of those of the same name in another.';
 
+-- Comments -------------------------------------------------------------------------
+
+-- +goose StatementBegin
+CREATE FUNCTION mirror.copy_comments(from_schema text, to_schema text) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    object record;
+BEGIN
+    FOR object IN
+        SELECT CASE
+                   WHEN a.attname IS NOT NULL THEN 'COLUMN ' || t.oid::regclass || '.' || quote_ident(a.attname)
+                   WHEN t.relkind = 'v' THEN 'VIEW ' || t.oid::regclass
+                   WHEN t.relkind = 'i' THEN 'INDEX ' || t.oid::regclass
+                   ELSE 'TABLE ' || t.oid::regclass
+               END AS target, d.description
+        FROM pg_class f
+        JOIN pg_class t ON t.relname = f.relname AND t.relkind = f.relkind AND t.relnamespace = to_regnamespace(to_schema)
+        JOIN pg_description d ON d.objoid = f.oid AND d.classoid = 'pg_class'::regclass
+        LEFT JOIN pg_attribute fa ON fa.attrelid = f.oid AND fa.attnum = d.objsubid AND d.objsubid > 0
+        LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname = fa.attname
+        LEFT JOIN pg_description td ON td.objoid = t.oid AND td.classoid = d.classoid AND td.objsubid = coalesce(a.attnum, 0)
+        WHERE f.relnamespace = to_regnamespace(from_schema) AND f.relkind IN ('r', 'v', 'i')
+          AND (d.objsubid = 0) = (a.attname IS NULL)
+          AND td.description IS DISTINCT FROM d.description
+        UNION ALL
+        SELECT 'ROUTINE ' || t.oid::regprocedure, obj_description(f.oid, 'pg_proc')
+        FROM pg_proc f
+        JOIN pg_proc t ON t.proname = f.proname AND pg_get_function_identity_arguments(t.oid) = pg_get_function_identity_arguments(f.oid)
+        WHERE f.pronamespace = to_regnamespace(from_schema) AND t.pronamespace = to_regnamespace(to_schema)
+          AND obj_description(f.oid, 'pg_proc') IS DISTINCT FROM obj_description(t.oid, 'pg_proc')
+        UNION ALL
+        SELECT 'SCHEMA ' || quote_ident(to_schema), obj_description(to_regnamespace(from_schema), 'pg_namespace')
+    LOOP
+        EXECUTE format('COMMENT ON %s IS %L', object.target, object.description);
+    END LOOP;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION mirror.copy_comments(text, text) IS 'Gives what is in one schema the comments of what has the same name in another.';
+
 -- What others built on a generation ----------------------------------------------
 
 -- Views follow the swap. Nothing else can be made to: PostgreSQL binds it to the
@@ -356,6 +398,7 @@ $$;
 DROP FUNCTION mirror.drop_generation(integer);
 DROP FUNCTION mirror.swap_generation(integer, text);
 DROP FUNCTION mirror.generation_dependents(text);
+DROP FUNCTION mirror.copy_comments(text, text);
 DROP FUNCTION mirror.copy_grants(text, text);
 DROP SCHEMA analytics CASCADE;
 DROP FUNCTION mirror.create_generation(text, text, text);

@@ -75,7 +75,8 @@ func (b *build) make(ctx context.Context, tx pgx.Tx, opts buildOptions) (*genera
 	return g, nil
 }
 
-// create makes the schemas, with the serving ones' grants, as their owner.
+// create makes the schemas, with the serving ones' grants and comments, as their
+// owner. A migration may have commented on the serving tables alone.
 func (b *build) create(ctx context.Context, tx pgx.Tx, opts buildOptions) (*generation, error) {
 	if err := bound(ctx, tx); err != nil {
 		return nil, err
@@ -89,6 +90,7 @@ func (b *build) create(ctx context.Context, tx pgx.Tx, opts buildOptions) (*gene
 	batch.Queue(createGeneration, g.schema("directory"), g.schema("history"), g.schema("analytics"))
 	for _, part := range []string{"directory", "history", "analytics"} {
 		batch.Queue(`SELECT mirror.copy_grants($1, $2)`, part, g.schema(part))
+		batch.Queue(`SELECT mirror.copy_comments($1, $2)`, part, g.schema(part))
 	}
 	batch.Queue(`INSERT INTO mirror.generation (number, state) VALUES ($1, 'built')`, number)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -184,7 +185,12 @@ func (p *Projector) exclusive(ctx context.Context) (*pgx.Conn, func(), error) {
 		return nil, nil, fmt.Errorf("connect: %w", err)
 	}
 	conn := acquired.Hijack() // its settings and its lock are not for others
-	release := func() { conn.Close(context.WithoutCancel(ctx)) }
+	release := func() {
+		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_, _ = conn.Exec(ending, `SELECT pg_advisory_unlock_all()`) // at once; the end of the session would do it a moment later
+		conn.Close(ending)
+	}
 	var got bool
 	if err := conn.QueryRow(ctx, tryRebuildLock).Scan(&got); err != nil {
 		release()
