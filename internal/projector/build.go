@@ -67,7 +67,9 @@ func (b *build) make(ctx context.Context, tx pgx.Tx, opts buildOptions) (*genera
 	if refusedContent(err) {
 		// Some record says what the database cannot hold. The projector finds out
 		// which, and leaves that one out, as it did when the record was new.
-		err = b.follower(tx, g).catchUp(ctx, upTo)
+		if err = b.follower(tx, g).catchUp(ctx, upTo); err == nil {
+			err = indexes(nil).restore(ctx, tx, g)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fold the log up to %d: %w", upTo, err)
