@@ -108,6 +108,8 @@ func (o *onProjector) rebuild(ctx context.Context, opts projector.RebuildOptions
 	if result.Compared > 0 {
 		fmt.Fprintf(o.out, "compared %d departments, each with all below it, in %d kinds of rows, at position %d: %s\n",
 			result.Digests.Subtrees, result.Digests.Kinds, result.Compared, verdict(len(result.Digests.Differing) == 0))
+	} else {
+		fmt.Fprintln(o.out, "the read model is empty: there was nothing to compare with")
 	}
 	o.printSubtrees(result)
 	o.printReport(result.Report)

@@ -37,6 +37,10 @@ type buildOptions struct {
 // generation held.
 func (b *build) within(ctx context.Context, f func(pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, b.conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead}, func(tx pgx.Tx) error {
+		// None of these takes the snapshot, which must not be older than the lock.
+		if _, err := tx.Exec(ctx, buildSettings); err != nil {
+			return fmt.Errorf("prepare the session: %w", err)
+		}
 		if err := postgres.HoldGeneration(ctx, tx); err != nil {
 			return err
 		}
@@ -46,6 +50,14 @@ func (b *build) within(ctx context.Context, f func(pgx.Tx) error) error {
 		return f(tx)
 	})
 }
+
+// Time-outs are for what others wait for; nobody waits for a build. Its sorts and
+// joins are of whole tables.
+const buildSettings = `
+SET LOCAL statement_timeout = 0;
+SET LOCAL idle_in_transaction_session_timeout = 0;
+SET LOCAL work_mem = '64MB';
+SET LOCAL maintenance_work_mem = '256MB'`
 
 const selectStart = `
 SELECT coalesce(c.position, 0), h.position

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -77,7 +78,7 @@ func TestReadsWaitForASwap(t *testing.T) {
 			}
 		}
 	}
-	if err := swap.Rollback(t.Context()); err != nil && err != pgx.ErrTxClosed {
+	if err := swap.Rollback(t.Context()); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
 		t.Fatal(err)
 	}
 	for name, call := range calls {

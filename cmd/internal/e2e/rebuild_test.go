@@ -84,8 +84,13 @@ func TestRebuildAndVerify(t *testing.T) {
 		t.Errorf("rebuild says:\n%s", r.stderr)
 	}
 	for _, args := range [][]string{
-		{"verify", "--sample", "0"}, {"verify", "--sample", "101%"}, {"verify", "--sample", "few"}, {"verify", "--limit", "-1"},
-		{"rebuild", "--verify-only", "--keep"}, {"rebuild", "--format", "xml"}, {"rebuild", "nosuch"},
+		{"verify", "--sample", "0"},
+		{"verify", "--sample", "101%"},
+		{"verify", "--sample", "few"},
+		{"verify", "--limit", "-1"},
+		{"rebuild", "--verify-only", "--keep"},
+		{"rebuild", "--format", "xml"},
+		{"rebuild", "nosuch"},
 	} {
 		mirror(2, args...)
 	}

@@ -108,9 +108,18 @@ ORDER BY ` + key
 }
 
 // rowDigest is a row's columns as one number. The columns are named, since two
-// tables may have them in different orders.
+// tables may have them in different orders. Equal numbers can be written otherwise
+// (1.0), and equal hashes would hide that.
 func rowDigest(t Table) string {
-	return `hashtextextended(ROW(` + identifiers(t.names()) + `)::text, 0)`
+	columns := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		name, kind, _ := strings.Cut(c, " ")
+		columns[i] = pgx.Identifier{name}.Sanitize()
+		if kind == "numeric" {
+			columns[i] += "::text"
+		}
+	}
+	return `hash_record_extended(ROW(` + strings.Join(columns, ", ") + `), 0)`
 }
 
 // names are the columns without their types.
