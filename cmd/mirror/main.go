@@ -27,7 +27,7 @@ func newRoot() *cobra.Command {
 		Version: cli.Version(version),
 	}
 	root.AddCommand(
-		newServe(), newDemo(), newSandbox(), newMigrate(), newStatus(), newDoctor(), newParked(),
+		newServe(), newDemo(), newSandbox(), newMigrate(), newStatus(), newDoctor(), newParked(), newRebuild(), newVerify(),
 		newTree(), newPerson(), newSQL(), newVersion(),
 	)
 	return root

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // setState is what has become of a set of candidates.
@@ -108,7 +109,7 @@ ORDER BY 1`
 // candidates returns who existed before the sweep began and was not seen by it.
 // The root is always there, seen or not.
 func (c *Crawler) candidates(ctx context.Context, s *sweep, kind directory.Kind) ([]string, error) {
-	rows, err := c.pool.Query(ctx, selectUnseen, pgx.QueryExecModeCacheDescribe, pgx.NamedArgs{
+	rows, err := c.pool.Query(ctx, postgres.InOneGeneration(selectUnseen), pgx.QueryExecModeCacheDescribe, pgx.NamedArgs{
 		"sweep_id": s.id, "tenant_key": c.cfg.TenantKey, "kind": string(kind), "consumer": coreConsumer,
 	})
 	if err != nil {

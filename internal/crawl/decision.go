@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 var (
@@ -141,7 +142,7 @@ func ShowRemovals(ctx context.Context, pool *pgxpool.Pool, sweepID string) (Remo
 	if err != nil {
 		return Removals{}, nil, err
 	}
-	rows, err := pool.Query(ctx, selectCandidates, pgx.NamedArgs{"sweep_id": sweepID})
+	rows, err := pool.Query(ctx, postgres.InOneGeneration(selectCandidates), pgx.NamedArgs{"sweep_id": sweepID})
 	if err != nil {
 		return Removals{}, nil, fmt.Errorf("read who was not seen: %w", err)
 	}

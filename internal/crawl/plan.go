@@ -13,6 +13,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // Plan is what a walk would cost.
@@ -104,7 +105,7 @@ WHERE tenant_key = @tenant_key AND removed_at IS NULL`
 // them; nil before the first complete sweep.
 func (c *Crawler) knownMembers(ctx context.Context) (map[string]int64, int64, error) {
 	args := pgx.NamedArgs{"tenant_key": c.cfg.TenantKey, "root": directory.RootDepartmentID}
-	rows, err := c.pool.Query(ctx, selectMembers, args)
+	rows, err := c.pool.Query(ctx, postgres.InOneGeneration(selectMembers), args)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -122,7 +123,7 @@ func (c *Crawler) knownMembers(ctx context.Context) (map[string]int64, int64, er
 		return nil, 0, err
 	}
 	var people int64
-	err = c.pool.QueryRow(ctx, countPeople, args).Scan(&people)
+	err = c.pool.QueryRow(ctx, postgres.InOneGeneration(countPeople), args).Scan(&people)
 	return members, people, err
 }
 

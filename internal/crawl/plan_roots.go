@@ -10,6 +10,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // departments are what a plan knows of those that it asked for, by id.
@@ -123,7 +124,7 @@ func (c *Crawler) rootCalls(ctx context.Context, p *Plan, members map[string]int
 		return nil
 	}
 	delete(members, directory.RootDepartmentID)
-	rows, err := c.pool.Query(ctx, selectRoots, args)
+	rows, err := c.pool.Query(ctx, postgres.InOneGeneration(selectRoots), args)
 	if err != nil {
 		return fmt.Errorf("count the trees of the mirror: %w", err)
 	}
@@ -135,7 +136,7 @@ func (c *Crawler) rootCalls(ctx context.Context, p *Plan, members map[string]int
 		p.Calls[feishu.EndpointDepartmentChildren] += max(1, pages(below))
 	}
 	var outsiders int64
-	if err := c.pool.QueryRow(ctx, countOutsiders, args).Scan(&outsiders); err != nil {
+	if err := c.pool.QueryRow(ctx, postgres.InOneGeneration(countOutsiders), args).Scan(&outsiders); err != nil {
 		return fmt.Errorf("count the people without a department: %w", err)
 	}
 	nodes := int64(len(roots))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // Definitions have a list and no GET of their own, so a doubt about one of them
@@ -110,7 +111,7 @@ WHERE tenant_key = @tenant_key AND removed_at IS NULL
 ORDER BY id`
 
 func (r *passing) outOfRange(ctx context.Context, at time.Time) ([]directory.Record, error) {
-	rows, err := r.cfg.Pool.Query(ctx, selectCustomAttributes, pgx.NamedArgs{"tenant_key": r.cfg.TenantKey})
+	rows, err := r.cfg.Pool.Query(ctx, postgres.InOneGeneration(selectCustomAttributes), pgx.NamedArgs{"tenant_key": r.cfg.TenantKey})
 	if err != nil {
 		return nil, fmt.Errorf("read the custom attributes: %w", err)
 	}

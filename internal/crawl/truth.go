@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // coreConsumer is the checkpoint of the tables that truth reads.
@@ -77,7 +78,7 @@ func truth(ctx context.Context, pool *pgxpool.Pool, tenantKey string, kind direc
 	var raw *string
 	var parked []string
 	// Planned anew each time: a plan kept from when the log was empty reads all of it.
-	rows, err := pool.Query(ctx, selectStates, pgx.QueryExecModeCacheDescribe, args)
+	rows, err := pool.Query(ctx, postgres.InOneGeneration(selectStates), pgx.QueryExecModeCacheDescribe, args)
 	if err != nil {
 		return nil, fmt.Errorf("read the states of %d %ss: %w", len(ids), kind, err)
 	}

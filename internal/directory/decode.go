@@ -10,10 +10,17 @@ import (
 
 // Decode says what a record states. It never fails: what cannot be read
 // becomes a Problem, and the rest of the record counts. A record of a type
-// that the fold does not know says nothing.
+// that the fold does not know says nothing. One of an older schema version is
+// brought up to this program's; one of a newer is a Problem.
 //
 // What it returns shares no memory with the payload.
 func Decode(r Record) Decoded {
+	if r.SchemaVersion != SchemaVersion && ClassOf(r.EventType) != ClassUnknown {
+		var err error
+		if r, err = upcast(r, upcasters()); err != nil {
+			return parkWhole(r, r.EntityKind, err.Error())
+		}
+	}
 	switch r.EventType {
 	case EventUserCreated, EventUserUpdated, EventUserDeleted:
 		return decodeEvent(r, KindUser)

@@ -33,7 +33,7 @@ type Record struct {
 	AppID         string
 	EventID       string // unique within tenant and app; a second record with the same id is a duplicate
 	EventType     string // Feishu's own name, or ours under "mirror."
-	SchemaVersion int    // of the payload; SchemaVersion1 for everything so far
+	SchemaVersion int    // of the payload; see SchemaVersion
 	Source        Source
 	EntityKind    Kind   // empty where the record is about no entity we know
 	EntityID      string // the entity's key within tenant and kind

@@ -81,38 +81,12 @@ func benchPool(b *testing.B) *pgxpool.Pool {
 
 func appendCompany(b *testing.B, log *eventlog.Log) {
 	b.Helper()
-	origin := directory.Origin{TenantKey: tenant, AppID: "cli_1", Source: directory.SourceBackfill, CorrelationID: "bench"}
 	var records []directory.Record
-	add := func(kind directory.Kind, id string, object map[string]any) {
-		r, err := directory.NewObservation(origin, kind, id, begin, directory.Observation{Object: marshal(object), Listed: true, SkewMarginMS: 10_000})
-		if err != nil {
-			b.Fatal(err)
-		}
-		records = append(records, r)
-	}
 	for i := range benchDepartments {
-		parent := "0"
-		if i >= 10 {
-			parent = fmt.Sprintf("od-%032d", i/10-1)
-		}
-		id := fmt.Sprintf("od-%032d", i)
-		add(directory.KindDepartment, id, map[string]any{
-			"open_department_id": id, "department_id": fmt.Sprint(i), "name": fmt.Sprintf("部门%d", i), "parent_department_id": parent, "order": fmt.Sprint(i),
-			"member_count": 13, "leader_user_id": fmt.Sprintf("ou_%032d", i), "leaders": []any{map[string]any{"leaderType": 1, "leaderID": fmt.Sprintf("ou_%032d", i)}},
-			"status": map[string]any{"is_deleted": false}, "i18n_name": map[string]any{"zh_cn": fmt.Sprintf("部门%d", i), "en_us": fmt.Sprintf("Dept %d", i)},
-		})
+		records = append(records, benchDepartment(b, i))
 	}
 	for i := range benchPeople {
-		id, department := fmt.Sprintf("ou_%032d", i), fmt.Sprintf("od-%032d", i%benchDepartments)
-		add(directory.KindUser, id, map[string]any{
-			"open_id": id, "union_id": fmt.Sprintf("on_%032d", i), "user_id": fmt.Sprintf("u%d", i), "name": fmt.Sprintf("张三%d", i), "en_name": fmt.Sprintf("San %d Zhang", i),
-			"email": fmt.Sprintf("san%d@example.com", i), "mobile": fmt.Sprintf("+86138%08d", i), "mobile_visible": true, "gender": i % 3, "city": "北京", "country": "CN",
-			"work_station": "A-1", "join_time": 1_600_000_000 + i, "employee_no": fmt.Sprint(i), "employee_type": 1, "job_title": "工程师", "is_tenant_manager": false,
-			"leader_user_id": fmt.Sprintf("ou_%032d", i/13), "department_ids": []any{department},
-			"avatar": map[string]any{"avatar_72": "https://a.example.com/x72", "avatar_240": "https://a.example.com/x240", "avatar_640": "https://a.example.com/x640", "avatar_origin": "https://a.example.com/x"},
-			"orders": []any{map[string]any{"department_id": department, "user_order": i, "department_order": 1, "is_primary_dept": true}},
-			"status": map[string]any{"is_frozen": false, "is_resigned": false, "is_activated": true, "is_exited": false, "is_unjoin": false},
-		})
+		records = append(records, benchUser(b, i, benchDepartments))
 	}
 	for len(records) > 0 {
 		n := min(1000, len(records))
@@ -121,6 +95,45 @@ func appendCompany(b *testing.B, log *eventlog.Log) {
 		}
 		records = records[n:]
 	}
+}
+
+// benchObservation is of a whole object, as a walk makes it.
+func benchObservation(b *testing.B, kind directory.Kind, id string, object map[string]any) directory.Record {
+	b.Helper()
+	origin := directory.Origin{TenantKey: tenant, AppID: "cli_1", Source: directory.SourceBackfill, CorrelationID: "bench"}
+	r, err := directory.NewObservation(origin, kind, id, begin, directory.Observation{Object: marshal(object), Listed: true, SkewMarginMS: 10_000})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+func benchDepartment(b *testing.B, i int) directory.Record {
+	b.Helper()
+	parent := "0"
+	if i >= 10 {
+		parent = fmt.Sprintf("od-%032d", i/10-1)
+	}
+	id := fmt.Sprintf("od-%032d", i)
+	return benchObservation(b, directory.KindDepartment, id, map[string]any{
+		"open_department_id": id, "department_id": fmt.Sprint(i), "name": fmt.Sprintf("部门%d", i), "parent_department_id": parent, "order": fmt.Sprint(i),
+		"member_count": 13, "leader_user_id": fmt.Sprintf("ou_%032d", i), "leaders": []any{map[string]any{"leaderType": 1, "leaderID": fmt.Sprintf("ou_%032d", i)}},
+		"status": map[string]any{"is_deleted": false}, "i18n_name": map[string]any{"zh_cn": fmt.Sprintf("部门%d", i), "en_us": fmt.Sprintf("Dept %d", i)},
+	})
+}
+
+func benchUser(b *testing.B, i, departments int) directory.Record {
+	b.Helper()
+	id, department := fmt.Sprintf("ou_%032d", i), fmt.Sprintf("od-%032d", i%departments)
+	return benchObservation(b, directory.KindUser, id, map[string]any{
+		"open_id": id, "union_id": fmt.Sprintf("on_%032d", i), "user_id": fmt.Sprintf("u%d", i), "name": fmt.Sprintf("张三%d", i), "en_name": fmt.Sprintf("San %d Zhang", i),
+		"email": fmt.Sprintf("san%d@example.com", i), "mobile": fmt.Sprintf("+86138%08d", i), "mobile_visible": true, "gender": i % 3, "city": "北京", "country": "CN",
+		"work_station": "A-1", "join_time": 1_600_000_000 + i, "employee_no": fmt.Sprint(i), "employee_type": 1, "job_title": "工程师", "is_tenant_manager": false,
+		"leader_user_id": fmt.Sprintf("ou_%032d", i/13), "department_ids": []any{department},
+		"avatar": map[string]any{"avatar_72": "https://a.example.com/x72", "avatar_240": "https://a.example.com/x240", "avatar_640": "https://a.example.com/x640", "avatar_origin": "https://a.example.com/x"},
+		"orders": []any{map[string]any{"department_id": department, "user_order": i, "department_order": 1, "is_primary_dept": true}},
+		"status": map[string]any{"is_frozen": false, "is_resigned": false, "is_activated": true, "is_exited": false, "is_unjoin": false},
+	})
 }
 
 func eachPage(b *testing.B, log *eventlog.Log, handle func(eventlog.Page) error) {

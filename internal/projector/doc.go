@@ -17,6 +17,18 @@
 // it cannot be decoded, a row of mirror.event_log_parked. Nothing is skipped
 // silently, and one bad record holds up no other.
 //
+// # Generations
+//
+// [Projector.Rebuild] makes the tables anew from the log, beside those that serve
+// (the serving generation), and swaps names; [Projector.Rollback] swaps them back.
+// [Projector.Verify] compares the tables with the log. All use the one fold: a
+// rebuild keeps every entity in memory and copies the rows, the projector loads and
+// upserts them, and a property test says that they are the same rows.
+//
+// Of a swap readers notice nothing, if they read as postgres.InOneGeneration and
+// postgres.ReadGeneration say. A page that was loaded from one generation is never
+// written into another.
+//
 // # What it does not do
 //
 // It asks Feishu nothing, and knows no time but the records': the same log

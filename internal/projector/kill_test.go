@@ -104,6 +104,9 @@ func TestKills(t *testing.T) {
 	compareTables(t, undisturbed.pool, b.pool)
 	checkHistory(t, b.pool)
 	checkFold(t, b)
+	if result, err := b.projector.Verify(t.Context(), projector.VerifyOptions{}); err != nil {
+		t.Errorf("%v: %+v", err, result)
+	}
 }
 
 // killOne starts a victim and kills it some time after it came alive.

@@ -13,8 +13,8 @@ import (
 )
 
 // What is loaded here is read outside the page's transaction. It can only be
-// stale if somebody else moved the checkpoint since, and then the page's own
-// move fails and everything is loaded again.
+// stale if somebody else moved the checkpoint since, or swapped the generation,
+// and then the page's own move fails and everything is loaded again.
 
 const loadStates = `
 SELECT f.tenant_key, f.entity_kind, f.entity_id, f.state, f.valid_from
@@ -33,7 +33,7 @@ func (p *Projector) load(ctx context.Context, keys []directory.Key) (map[directo
 		tenants, kinds, ids = append(tenants, k.TenantKey), append(kinds, string(k.Kind)), append(ids, k.ID)
 	}
 	// Planned anew each time: a plan kept from when the table was empty reads all of it.
-	rows, err := p.pool.Query(ctx, loadStates, pgx.QueryExecModeCacheDescribe, pgx.NamedArgs{"tenants": tenants, "kinds": kinds, "ids": ids})
+	rows, err := p.db.Query(ctx, p.sql(loadStates), pgx.QueryExecModeCacheDescribe, pgx.NamedArgs{"tenants": tenants, "kinds": kinds, "ids": ids})
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func (p *Projector) loadSweeps(ctx context.Context, page eventlog.Page) (map[str
 		}
 	}
 	swept := map[string]time.Time{}
-	rows, err := p.pool.Query(ctx, loadLastSweeps, pgx.NamedArgs{"tenants": tenants})
+	rows, err := p.db.Query(ctx, p.sql(loadLastSweeps), pgx.NamedArgs{"tenants": tenants})
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (p *Projector) replant(ctx context.Context, f *folded) error {
 }
 
 func (p *Projector) replantTenant(ctx context.Context, f *folded, tenant string, touched map[directory.Key]*entity) error {
-	rows, err := p.pool.Query(ctx, loadPlaces, pgx.NamedArgs{"tenant_key": tenant})
+	rows, err := p.db.Query(ctx, p.sql(loadPlaces), pgx.NamedArgs{"tenant_key": tenant})
 	if err != nil {
 		return err
 	}

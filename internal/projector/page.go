@@ -19,6 +19,7 @@ const rereadDelay = directory.DefaultSkewMargin + time.Second
 // folded is a page ready to be written.
 type folded struct {
 	page     eventlog.Page
+	turn     int64     // of the generation that everything was loaded from
 	entities []*entity // in the order of their keys
 	sweeps   []sweepRow
 	parked   []parkedRow
@@ -31,6 +32,10 @@ type folded struct {
 // fold decodes a page, loads what it touches, and applies it record by record.
 func (p *Projector) fold(ctx context.Context, page eventlog.Page) (*folded, error) {
 	f := newFolded(page)
+	var err error
+	if f.turn, err = p.turn(ctx); err != nil {
+		return nil, fmt.Errorf("see which generation serves: %w", err)
+	}
 	decoded := make([]directory.Decoded, len(page.Records))
 	keys := map[directory.Key]bool{}
 	for i, r := range page.Records {

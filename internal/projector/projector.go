@@ -43,6 +43,9 @@ type Projector struct {
 	log     *eventlog.Log
 	opts    Options
 	metrics *metrics
+
+	db   database    // pool, but where a rebuild projects within its own transaction
+	into *generation // nil: the serving one
 }
 
 // New returns a projector that has not begun to work.
@@ -53,7 +56,7 @@ func New(pool *pgxpool.Pool, log *eventlog.Log, opts Options) *Projector {
 	if opts.PageSize == 0 {
 		opts.PageSize = DefaultPageSize
 	}
-	return &Projector{pool: pool, log: log, opts: opts, metrics: newMetrics(opts.Registerer)}
+	return &Projector{pool: pool, log: log, opts: opts, metrics: newMetrics(opts.Registerer), db: pool}
 }
 
 // Run follows the log until the context ends, and finishes the page in work.
@@ -140,6 +143,10 @@ func cause(err error) string {
 // park passes over one record, notes it, and asks for its entities again.
 func (p *Projector) park(ctx context.Context, page eventlog.Page, why error) error {
 	f := newFolded(page)
+	var err error
+	if f.turn, err = p.turn(ctx); err != nil {
+		return fmt.Errorf("see which generation serves: %w", err)
+	}
 	r := page.Records[0]
 	for _, c := range directory.Decode(r).Changes {
 		f.parked = append(f.parked, parkedRow{

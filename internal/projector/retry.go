@@ -149,9 +149,13 @@ func (p *Projector) rehearse(ctx context.Context, r directory.Record) (bool, err
 	if err != nil {
 		return false, err
 	}
-	b := &batch{}
+	b := &batch{sql: p.into.sql}
+	queueHold(b, f.turn)
 	if err := f.queue(b); err != nil {
 		return false, err
+	}
+	if f.queueRequests(b); b.err != nil {
+		return false, b.err
 	}
 	err = pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, &b.batch).Close(); err != nil {
@@ -177,7 +181,7 @@ WHERE position = @position AND tenant_key = @tenant_key AND entity_kind = @kind 
 // one transaction: each doubt is in one of the two places at any time.
 func (p *Projector) settle(ctx context.Context, r directory.Record, retried []Retried) error {
 	f := &folded{rereads: map[directory.Key]*rereadRow{}}
-	b := &batch{}
+	b := &batch{sql: p.into.sql}
 	for _, row := range retried {
 		if row.Outcome == Unreadable {
 			continue
@@ -190,7 +194,7 @@ func (p *Projector) settle(ctx context.Context, r directory.Record, retried []Re
 			"position": int64(row.Position), "tenant_key": row.TenantKey, "kind": string(row.EntityKind), "id": row.EntityID, "field": row.Field,
 		})
 	}
-	rereads := f.tables().rereads
+	rereads := f.rereadRows()
 	b.add(upsertRereads, len(rereads), rereads)
 	if b.err != nil || b.batch.Len() == 0 {
 		return b.err

@@ -11,21 +11,26 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
-	"github.com/orgmirror/orgmirror/internal/eventlog"
 )
 
 // write puts a folded page into the tables and moves the checkpoint, all in one
 // transaction and one pipeline.
 func (p *Projector) write(ctx context.Context, f *folded) error {
-	b := &batch{}
+	b := &batch{sql: p.into.sql}
 	// Plans kept from when the tables were empty would read all of them.
 	b.batch.Queue(`SET LOCAL plan_cache_mode = force_custom_plan`)
 	// Before the rest: its lock makes a second projector wait here, and not write.
-	eventlog.QueueMoveCheckpoint(&b.batch, Consumer, f.page.From, f.page.To)
+	p.queueMove(b, f)
 	if err := f.queue(b); err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
+	if p.into == nil {
+		f.queueRequests(b)
+	}
+	if b.err != nil {
+		return b.err
+	}
+	return pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
 		if err := tx.SendBatch(ctx, &b.batch).Close(); err != nil {
 			return fmt.Errorf("write the page up to %d: %w", f.page.To, err)
 		}
@@ -43,31 +48,25 @@ type tables struct {
 	memberEnds, leaderEnds          []endingRow
 	membersGone, leadersGone        []endingRow
 	definitions                     map[directory.Kind]*definitionRows
-	rereads                         []*rereadRow
-	delays                          []delayRow
 }
 
 func (f *folded) tables() tables {
 	t := tables{definitions: map[directory.Kind]*definitionRows{}}
 	for _, e := range f.entities {
-		switch e.state.Key.Kind {
-		case directory.KindUser:
-			t.user(e)
-		case directory.KindDepartment:
-			t.department(e)
-		default:
-			t.definition(e)
-		}
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(f.delays), compareKeys) {
-		if f.rereads[key] == nil || f.rereads[key].NotBefore.Before(f.delays[key]) {
-			t.delays = append(t.delays, delayRow{TenantKey: key.TenantKey, EntityKind: key.Kind, EntityID: key.ID, NotBefore: f.delays[key]})
-		}
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(f.rereads), compareKeys) {
-		t.rereads = append(t.rereads, f.rereads[key])
+		t.entity(e)
 	}
 	return t
+}
+
+func (t *tables) entity(e *entity) {
+	switch e.state.Key.Kind {
+	case directory.KindUser:
+		t.user(e)
+	case directory.KindDepartment:
+		t.department(e)
+	default:
+		t.definition(e)
+	}
 }
 
 func (t *tables) user(e *entity) {
@@ -172,16 +171,40 @@ func (f *folded) queue(b *batch) error {
 	t.queueDefinitions(b)
 	b.addStates(f.entities)
 	b.add(upsertSweeps, len(f.sweeps), f.sweeps)
-	b.add(insertParked, len(f.parked), f.parked)
-	b.add(upsertRereads, len(t.rereads), t.rereads)
-	b.add(delayRereads, len(t.delays), t.delays)
-	f.queueSweepRequests(b)
 	return b.err
+}
+
+// queueRequests adds what the page parks, and what it asks for. A generation that
+// does not serve does neither: all that was done when its records were new.
+func (f *folded) queueRequests(b *batch) {
+	b.add(insertParked, len(f.parked), f.parked)
+	rereads := f.rereadRows()
+	b.add(upsertRereads, len(rereads), rereads)
+	delays := f.delayRows()
+	b.add(delayRereads, len(delays), delays)
+	f.queueSweepRequests(b)
+}
+
+func (f *folded) rereadRows() (rows []*rereadRow) {
+	for _, key := range slices.SortedFunc(maps.Keys(f.rereads), compareKeys) {
+		rows = append(rows, f.rereads[key])
+	}
+	return rows
+}
+
+func (f *folded) delayRows() (rows []delayRow) {
+	for _, key := range slices.SortedFunc(maps.Keys(f.delays), compareKeys) {
+		if f.rereads[key] == nil || f.rereads[key].NotBefore.Before(f.delays[key]) {
+			rows = append(rows, delayRow{TenantKey: key.TenantKey, EntityKind: key.Kind, EntityID: key.ID, NotBefore: f.delays[key]})
+		}
+	}
+	return rows
 }
 
 // batch sends rows as one JSON parameter each.
 type batch struct {
 	batch pgx.Batch
+	sql   func(string) string // names the generation that is written
 	err   error
 }
 
@@ -194,32 +217,54 @@ func (b *batch) add(sql string, n int, rows any) {
 		b.err = fmt.Errorf("encode %d rows: %w", n, err)
 		return
 	}
-	b.batch.Queue(sql, string(raw))
+	b.batch.Queue(b.sql(sql), string(raw))
 }
 
-// addStates queues the states that changed.
-func (b *batch) addStates(entities []*entity) {
-	var tenants, kinds, ids, states []string
-	var validFroms []*time.Time
+// stateRow is an entity's state as it is stored. It travels as text: see
+// upsertStates.
+type stateRow struct {
+	TenantKey  string         `json:"tenant_key"`
+	EntityKind directory.Kind `json:"entity_kind"`
+	EntityID   string         `json:"entity_id"`
+	State      string         `json:"state"`
+	ValidFrom  *time.Time     `json:"valid_from"`
+}
+
+// stateRows are the states that changed.
+func stateRows(entities []*entity) (rows []stateRow, err error) {
 	for _, e := range entities {
-		if !e.touched || b.err != nil {
+		if !e.touched {
 			continue
 		}
 		state, err := e.state.MarshalJSON()
 		if err != nil {
-			b.err = fmt.Errorf("encode the state of a %s: %w", e.state.Key.Kind, err)
-			return
+			return nil, fmt.Errorf("encode the state of a %s: %w", e.state.Key.Kind, err)
 		}
-		var validFrom *time.Time
+		row := stateRow{TenantKey: e.state.Key.TenantKey, EntityKind: e.state.Key.Kind, EntityID: e.state.Key.ID, State: string(state)}
 		if !e.validFrom.IsZero() {
-			validFrom = &e.validFrom
+			row.ValidFrom = &e.validFrom
 		}
-		tenants, kinds, ids = append(tenants, e.state.Key.TenantKey), append(kinds, string(e.state.Key.Kind)), append(ids, e.state.Key.ID)
-		states, validFroms = append(states, string(state)), append(validFroms, validFrom)
+		rows = append(rows, row)
 	}
-	if len(ids) > 0 {
-		b.batch.Queue(upsertStates, pgx.NamedArgs{
-			"tenants": tenants, "kinds": kinds, "ids": ids, "states": states, "valid_froms": validFroms,
-		})
+	return rows, nil
+}
+
+// addStates queues the states that changed.
+func (b *batch) addStates(entities []*entity) {
+	if b.err != nil {
+		return
 	}
+	var rows []stateRow
+	if rows, b.err = stateRows(entities); len(rows) == 0 {
+		return
+	}
+	var tenants, kinds, ids, states []string
+	var validFroms []*time.Time
+	for _, r := range rows {
+		tenants, kinds, ids = append(tenants, r.TenantKey), append(kinds, string(r.EntityKind)), append(ids, r.EntityID)
+		states, validFroms = append(states, r.State), append(validFroms, r.ValidFrom)
+	}
+	b.batch.Queue(b.sql(upsertStates), pgx.NamedArgs{
+		"tenants": tenants, "kinds": kinds, "ids": ids, "states": states, "valid_froms": validFroms,
+	})
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // prepareSession makes a database session one for reading.
@@ -34,6 +36,17 @@ type sessions struct {
 	*pgxpool.Pool
 
 	planned atomic.Int64 // the log's position when plans were last thrown away
+}
+
+// Query is the pool's, and reads one generation of the read model; so whatever is
+// asked here does.
+func (s *sessions) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return s.Pool.Query(ctx, postgres.InOneGeneration(sql), args...)
+}
+
+// QueryRow is the same for one row.
+func (s *sessions) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return s.Pool.QueryRow(ctx, postgres.InOneGeneration(sql), args...)
 }
 
 // firstPlans is up to which position a plan made on an empty database does no harm.

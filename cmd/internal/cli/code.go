@@ -13,13 +13,14 @@ import (
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/postgres"
+	"github.com/orgmirror/orgmirror/internal/projector"
+	"github.com/orgmirror/orgmirror/internal/projector/compare"
 )
 
 // Code is an exit code. Every command uses the same ones.
 type Code int
 
-// The exit codes. 6 is kept free: scripts may come to mean "differences found" by
-// it.
+// The exit codes.
 const (
 	Complete    Code = 0
 	Upstream    Code = 1 // Feishu or the network, and what has no code of its own
@@ -27,6 +28,7 @@ const (
 	Denied      Code = 3 // credentials or permission
 	Held        Code = 4 // removals wait for a decision
 	Unstored    Code = 5 // the database
+	Different   Code = 6 // the tables are not what the log says
 	Interrupted Code = 130
 )
 
@@ -45,6 +47,7 @@ func Codes() []struct {
 		{Denied, "credentials or permission"},
 		{Held, "complete, but removals wait for a decision (`backfill removals list`)"},
 		{Unstored, "the database"},
+		{Different, "differences found (`mirror rebuild`, `mirror verify`)"},
 		{Interrupted, "interrupted"},
 	}
 }
@@ -81,6 +84,12 @@ var meanings = []struct {
 	{is(eventlog.ErrForeignApp), Misused},
 	{is(probe.ErrOtherCompany), Misused},
 	{is(crawl.ErrBusy), Misused},
+	{is(projector.ErrDifferent), Different},
+	{is(projector.ErrRebuilding), Misused},
+	{is(projector.ErrBound), Misused},
+	{is(projector.ErrNoGeneration), Misused},
+	{is(compare.ErrShape), Misused},
+	{is(projector.ErrLogTorn), Unstored},
 	{is(feishu.ErrCredentials), Denied},
 	{is(feishu.ErrPermission), Denied},
 	{is(crawl.ErrHeld), Held},
