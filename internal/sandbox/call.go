@@ -198,13 +198,13 @@ func marshal(v any) []byte {
 }
 
 // page reads page_size and page_token.
-func (c *call) page(usual, most int) (size int, after cursor, resumed bool, err error) {
-	if size, err = pageSize(c.query, usual, most); err != nil {
-		return 0, cursor{}, false, err
+func (c *call) page(usual, most int) (p askedPage, err error) {
+	if p.size, err = pageSize(c.query, usual, most); err != nil {
+		return askedPage{}, err
 	}
-	size = c.pageLimit(size)
-	after, resumed, err = c.server.pager.open(c.endpoint.name, c.params, c.query)
-	return size, after, resumed, err
+	p.size = c.pageLimit(p.size)
+	p.after, p.resumed, err = c.server.pager.open(c.endpoint.name, c.params, c.query)
+	return p, err
 }
 
 // next makes the token of the page after the entry that at describes.

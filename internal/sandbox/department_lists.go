@@ -64,7 +64,7 @@ func containsFold(text, part string) bool {
 // listDepartments serves the historic list: below a department as children does,
 // and without one the root, or the entries of a narrower range.
 func listDepartments(c *call) error {
-	size, after, resumed, err := c.page(10, 50)
+	page, err := c.page(10, 50)
 	if err != nil {
 		return err
 	}
@@ -76,21 +76,7 @@ func listDepartments(c *call) error {
 	if err != nil {
 		return err
 	}
-	if resumed {
-		at, found := slices.BinarySearchFunc(list, after, func(n *node, c cursor) int {
-			return compareNodeKey(n, c.rank, c.id)
-		})
-		if found {
-			at++
-		}
-		list = list[at:]
-	}
-	token := ""
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		token = c.next(cursor{rank: last.Order, id: last.OpenDepartmentID})
-	}
+	list, token := cutPage(c, list, page, func(n *node) cursor { return cursor{rank: n.Order, id: n.OpenDepartmentID} }, compareNodeCursor)
 	c.departmentPage(list, token)
 	return nil
 }

@@ -48,7 +48,7 @@ func listChildren(c *call) error {
 	if !c.view.seesDepartment(n) {
 		return refuse(codeNoDepartment)
 	}
-	size, after, resumed, err := c.page(10, 50)
+	page, err := c.page(10, 50)
 	if err != nil {
 		return err
 	}
@@ -63,21 +63,7 @@ func listChildren(c *call) error {
 			return refuse(codeTooBig)
 		}
 	}
-	if resumed {
-		at, found := slices.BinarySearchFunc(list, after, func(n *node, c cursor) int {
-			return compareNodeKey(n, c.rank, c.id)
-		})
-		if found {
-			at++
-		}
-		list = list[at:]
-	}
-	token := ""
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		token = c.next(cursor{rank: last.Order, id: last.OpenDepartmentID})
-	}
+	list, token := cutPage(c, list, page, func(n *node) cursor { return cursor{rank: n.Order, id: n.OpenDepartmentID} }, compareNodeCursor)
 	c.departmentPage(list, token)
 	return nil
 }
@@ -96,13 +82,13 @@ func listParents(c *call) error {
 	if !c.view.seesDepartment(n) {
 		return refuse(codeNoDepartment)
 	}
-	size, after, resumed, err := c.page(20, 50)
+	page, err := c.page(20, 50)
 	if err != nil {
 		return err
 	}
-	if resumed {
+	if page.resumed {
 		// The walk goes on above the last one shown, wherever that is now.
-		if n = c.view.org.departments[after.id]; n == nil {
+		if n = c.view.org.departments[page.after.id]; n == nil {
 			return refuse(codePageToken)
 		}
 	}
@@ -113,9 +99,9 @@ func listParents(c *call) error {
 		}
 	}
 	token := ""
-	if len(list) > size {
-		list = list[:size]
-		token = c.next(cursor{id: list[size-1].OpenDepartmentID})
+	if len(list) > page.size {
+		list = list[:page.size]
+		token = c.next(cursor{id: list[page.size-1].OpenDepartmentID})
 	}
 	c.departmentPage(list, token)
 	return nil

@@ -276,6 +276,11 @@ func compareNodeKey(n *node, order int64, id string) int {
 	return cmp.Or(cmp.Compare(n.Order, order), strings.Compare(n.OpenDepartmentID, id))
 }
 
+// compareNodeCursor and compareSeatCursor are the orders of listings, for pages.
+func compareNodeCursor(n *node, c cursor) int { return compareNodeKey(n, c.rank, c.id) }
+
+func compareSeatCursor(s seat, c cursor) int { return compareSeatKey(s, int(c.rank), c.id) }
+
 func compareSeats(a, b seat) int {
 	return compareSeatKey(a, b.order, b.user.OpenID)
 }

@@ -23,6 +23,32 @@ type cursor struct {
 	id   string
 }
 
+// askedPage is the page that a call asks for: so many entries, after one that a
+// page before ended with.
+type askedPage struct {
+	size    int
+	after   cursor
+	resumed bool // false for the first page
+}
+
+// cutPage cuts the page asked for out of a list in its order, and makes the token
+// of the next one, "" where this is the last. compare is the list's order; at is
+// where an entry stands in it.
+func cutPage[T any](c *call, list []T, p askedPage, at func(T) cursor, compare func(T, cursor) int) (page []T, token string) {
+	if p.resumed {
+		first, found := slices.BinarySearchFunc(list, p.after, compare)
+		if found {
+			first++
+		}
+		list = list[first:]
+	}
+	if len(list) > p.size {
+		list = list[:p.size]
+		token = c.next(at(list[p.size-1]))
+	}
+	return list, token
+}
+
 // macSize is how much of the token is its seal.
 const macSize = 12
 

@@ -38,22 +38,13 @@ func (c *call) bodyInto(v any, bad *Error) error {
 // pageByKey cuts the page that the call asks for out of a list that is sorted
 // by key, and makes the token of the next one.
 func pageByKey[T any](c *call, usual, most int, list []T, key func(T) string) (page []T, token string, err error) {
-	size, after, resumed, err := c.page(usual, most)
+	asked, err := c.page(usual, most)
 	if err != nil {
 		return nil, "", err
 	}
-	if resumed {
-		at, found := slices.BinarySearchFunc(list, after.id, func(v T, id string) int { return strings.Compare(key(v), id) })
-		if found {
-			at++
-		}
-		list = list[at:]
-	}
-	if len(list) > size {
-		list = list[:size]
-		token = c.next(cursor{id: key(list[size-1])})
-	}
-	return list, token, nil
+	page, token = cutPage(c, list, asked, func(v T) cursor { return cursor{id: key(v)} },
+		func(v T, after cursor) int { return strings.Compare(key(v), after.id) })
+	return page, token, nil
 }
 
 // shortTokenText words a bad page token as some methods do.

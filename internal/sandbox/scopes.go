@@ -24,23 +24,11 @@ const (
 // another one the entries of its range, not what is below them. One page holds
 // page_size entries of all three together.
 func listScopes(c *call) error {
-	size, after, resumed, err := c.page(50, 100)
+	page, err := c.page(50, 100)
 	if err != nil {
 		return err
 	}
-	entries := c.view.scopeEntries()
-	if resumed {
-		at, found := slices.BinarySearchFunc(entries, after, compareScope)
-		if found {
-			at++
-		}
-		entries = entries[at:]
-	}
-	token := ""
-	if len(entries) > size {
-		entries = entries[:size]
-		token = c.next(entries[size-1])
-	}
+	entries, token := cutPage(c, c.view.scopeEntries(), page, func(e cursor) cursor { return e }, compareScope)
 	lists := [...][]string{scopeUsers: {}, scopeDepartments: {}, scopeGroups: {}}
 	for _, e := range entries {
 		switch e.part {

@@ -21,18 +21,9 @@ func listUsers(c *call) error {
 	if id := c.query.Get("department_id"); id != "" {
 		return c.members(id, usual, most, historicFields)
 	}
-	size, after, resumed, err := c.page(usual, most)
+	list, token, err := pageByKey(c, usual, most, c.view.independent(), openIDOf)
 	if err != nil {
 		return err
-	}
-	list := c.view.independent()
-	if resumed {
-		list = slices.DeleteFunc(list, func(u *User) bool { return u.OpenID <= after.id })
-	}
-	token := ""
-	if len(list) > size {
-		list = list[:size]
-		token = c.next(cursor{id: list[size-1].OpenID})
 	}
 	c.userPage(list, token, historicFields)
 	return nil
@@ -115,22 +106,17 @@ func searchUsers(c *call) error {
 	if query == "" {
 		return invalidField("query", query, "query is required")
 	}
-	size, after, resumed, err := c.page(20, 200)
-	if err != nil {
-		return err
-	}
 	var found []*User
 	for _, u := range c.view.org.users {
-		if !u.Status.IsResigned && (!resumed || u.OpenID > after.id) && c.view.sees(u) &&
+		if !u.Status.IsResigned && c.view.sees(u) &&
 			(containsFold(u.Name, query) || containsFold(u.EnName, query)) {
 			found = append(found, u)
 		}
 	}
 	slices.SortFunc(found, compareUsers)
-	token := ""
-	if len(found) > size {
-		found = found[:size]
-		token = c.next(cursor{id: found[size-1].OpenID})
+	found, token, err := pageByKey(c, 20, 200, found, openIDOf)
+	if err != nil {
+		return err
 	}
 	c.flat = true // its msg is "ok"
 	c.buf = append(c.buf, '{')
@@ -145,6 +131,8 @@ func searchUsers(c *call) error {
 	c.buf = append(c.buf, `]},"msg":"ok"}`...)
 	return nil
 }
+
+func openIDOf(u *User) string { return u.OpenID }
 
 func (c *call) foundUser(u *User) {
 	o := begin(c.buf, c.view.hidden[KindUser], nil)

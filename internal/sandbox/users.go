@@ -55,7 +55,7 @@ func (c *call) members(department string, usual, most int, shown userFields) err
 	if !c.view.seesDepartment(n) {
 		return refuse(codeNoDepartment)
 	}
-	size, after, resumed, err := c.page(usual, most)
+	page, err := c.page(usual, most)
 	if err != nil {
 		return err
 	}
@@ -63,21 +63,7 @@ func (c *call) members(department string, usual, most int, shown userFields) err
 	if c.server.options.ListResigned {
 		list = c.view.org.withResigned(n)
 	}
-	if resumed {
-		at, found := slices.BinarySearchFunc(list, after, func(s seat, c cursor) int {
-			return compareSeatKey(s, int(c.rank), c.id)
-		})
-		if found {
-			at++
-		}
-		list = list[at:]
-	}
-	token := ""
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		token = c.next(cursor{rank: int64(last.order), id: last.user.OpenID})
-	}
+	list, token := cutPage(c, list, page, func(s seat) cursor { return cursor{rank: int64(s.order), id: s.user.OpenID} }, compareSeatCursor)
 	people := make([]*User, len(list))
 	for i, s := range list {
 		people[i] = s.user
