@@ -174,7 +174,7 @@ func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, c.walk, c.whole, c.remove, c.clear, c.complete} {
+	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, c.walk, c.whole, c.remove, c.clear, c.define, c.complete} {
 		if err := step(ctx, s); err != nil {
 			return c.summary(s, began), err
 		}

@@ -125,9 +125,9 @@ func (r *passing) settle(ctx context.Context, kind directory.Kind, rows []queued
 	case directory.KindUser, directory.KindDepartment:
 		records, outcomes, err = r.entities(ctx, kind, rows)
 	case directory.KindEmployeeType:
-		at, records, err = r.employeeTypes(ctx)
+		at, records, err = r.definitions().employeeTypes(ctx)
 	default:
-		at, records, err = r.customAttributes(ctx)
+		at, records, err = r.definitions().customAttributes(ctx)
 	}
 	if err != nil {
 		return err
@@ -153,6 +153,10 @@ func (r *passing) settle(ctx context.Context, kind directory.Kind, rows []queued
 	return nil
 }
 
+func (r *passing) definitions() *definitions {
+	return &definitions{client: r.cfg.Client, pool: r.cfg.Pool, tenantKey: r.cfg.TenantKey, origin: r.origin, pace: r.pace}
+}
+
 // entities asks for people or departments.
 func (r *passing) entities(ctx context.Context, kind directory.Kind, rows []queued) ([]directory.Record, map[string]outcome, error) {
 	ids := make([]string, len(rows))
@@ -167,7 +171,11 @@ func (r *passing) entities(ctx context.Context, kind directory.Kind, rows []queu
 	if err != nil {
 		return nil, nil, err
 	}
-	seen := evidenceOf(kind, answers)
+	closed, err := attrsClosed(ctx, r.cfg.Pool, r.cfg.TenantKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	seen := evidenceOf(kind, answers, closed)
 	outcomes := make(map[string]outcome, len(rows))
 	var records []directory.Record
 	for _, q := range rows {
@@ -198,7 +206,7 @@ func judge(origin directory.Origin, entity *known, a answer, seen evidence) (*di
 	switch {
 	case a.object != nil:
 		record, err = directory.NewObservation(origin, kind, id, a.at, directory.Observation{
-			Object: a.object, Empty: seen.empty(a.object), SkewMarginMS: directory.DefaultSkewMargin.Milliseconds(),
+			Object: a.object, Empty: seen.empty(kind, a.object), SkewMarginMS: directory.DefaultSkewMargin.Milliseconds(),
 		})
 	case a.outcome == outcomeGone && entity.Exists():
 		record, err = directory.NewMissing(origin, kind, id, a.at, directory.Missing{Reason: directory.ReasonDeleted})
