@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +152,7 @@ type AbsentField struct {
 }
 
 func (c *Crawler) origin(s *sweep) directory.Origin {
-	return directory.Origin{TenantKey: c.cfg.TenantKey, AppID: c.cfg.AppID, Source: c.cfg.Source, CorrelationID: s.id}
+	return directory.Origin{TenantKey: c.cfg.TenantKey, AppID: c.cfg.AppID, Source: cmp.Or(s.source, c.cfg.Source), CorrelationID: s.id}
 }
 
 // Backfill walks everything that the app may see, or goes on with the walk that
