@@ -161,12 +161,17 @@ func (c *Crawler) origin(s *sweep) directory.Origin {
 // package feishu), ErrBusy, ErrRefused, ErrMonthlyBudget or the database's; what
 // was read until then is kept.
 func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
-	began := time.Now()
 	release, err := c.lock(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
 	defer release()
+	return c.sweep(ctx)
+}
+
+// sweep is Backfill for who has the crawl lock.
+func (c *Crawler) sweep(ctx context.Context) (Summary, error) {
+	began := time.Now()
 	if err := c.finishApproved(ctx); err != nil {
 		return Summary{}, err
 	}
@@ -222,33 +227,6 @@ func (c *Crawler) summary(s *sweep, began time.Time) Summary {
 		Appended: s.Appended, Unchanged: s.Unchanged, Unreadable: s.Unreadable,
 		Calls: stats.Calls, Retries: stats.Retries, Waited: stats.Waited, Took: time.Since(began),
 	}
-}
-
-const tryCrawlLock = `SELECT pg_try_advisory_lock(hashtextextended('orgmirror crawl ' || $1, 0))`
-
-const crawlUnlock = `SELECT pg_advisory_unlock(hashtextextended('orgmirror crawl ' || $1, 0))`
-
-// lock makes this process the only one that walks the company. The session
-// holds the lock, so that a kill gives it back.
-func (c *Crawler) lock(ctx context.Context) (release func(), err error) {
-	conn, err := c.pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("take the crawl lock: %w", err)
-	}
-	if err := takeCrawlLock(ctx, conn, c.cfg.TenantKey); err != nil {
-		conn.Release()
-		return nil, fmt.Errorf("take the crawl lock: %w", err)
-	}
-	return func() {
-		// Without the cancelled context, or the connection would go back locked.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if _, err := conn.Exec(ctx, crawlUnlock, c.cfg.TenantKey); err != nil {
-			_ = conn.Hijack().Close(ctx)
-			return
-		}
-		conn.Release()
-	}, nil
 }
 
 // belowRoot is how many departments were seen, the root not counted, which a
