@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
@@ -218,6 +220,19 @@ func anyUser(truth sandbox.Truth, n int) string {
 	slices.Sort(ids)
 	return ids[n]
 }
+
+// onCall is told of each call.
+func (b *bundle) onCall(called func()) {
+	var mu sync.Mutex
+	locked := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		called()
+	}
+	b.called.Store(&locked)
+}
+
+func pgxStrings(rows pgx.Rows) ([]string, error) { return pgx.CollectRows(rows, pgx.RowTo[string]) }
 
 func must(t *testing.T, err error) {
 	t.Helper()

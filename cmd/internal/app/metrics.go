@@ -59,11 +59,15 @@ func figures() []figure {
 		count("orgmirror_calls_this_month", "Calls to Feishu reserved in this calendar month (UTC).", (*orgmirrorv1.GetSyncStatusResponse).GetCallsThisMonth),
 		{
 			prometheus.NewDesc("orgmirror_staleness_seconds", "How long the first record that is not in the tables has waited; 0 at the log's end.", nil, nil), prometheus.GaugeValue,
-			func(s *orgmirrorv1.GetSyncStatusResponse) []sample { return one(s.GetStaleness().AsDuration().Seconds()) },
+			func(s *orgmirrorv1.GetSyncStatusResponse) []sample {
+				return one(s.GetStaleness().AsDuration().Seconds())
+			},
 		},
 		{
 			prometheus.NewDesc("orgmirror_last_complete_sweep_timestamp_seconds", "When the last complete walk of Feishu began; missing before the first.", nil, nil), prometheus.GaugeValue,
-			func(s *orgmirrorv1.GetSyncStatusResponse) []sample { return instant(s.GetLastCompleteSweep().GetStartedAt()) },
+			func(s *orgmirrorv1.GetSyncStatusResponse) []sample {
+				return instant(s.GetLastCompleteSweep().GetStartedAt())
+			},
 		},
 		{
 			prometheus.NewDesc("orgmirror_next_sweep_timestamp_seconds", "When the service walks next; missing where it never does, and before the first walk.", nil, nil), prometheus.GaugeValue,
