@@ -93,3 +93,29 @@ func (a *Attendance) Note(ctx context.Context, tenantKey string, l Listening, no
 	a.heard = a.heard || !l.HeardAt.IsZero()
 	return nil
 }
+
+// heedFor is for how long it is believed what a service said of itself.
+const heedFor = 2 * time.Minute
+
+const selectListening = `
+SELECT events, connected, red, problem, heard_at
+FROM mirror.service
+WHERE tenant_key = @tenant_key AND checked_at > @since`
+
+// ReadListening returns what the company's service says of itself; the zero
+// Listening where none runs.
+func ReadListening(ctx context.Context, pool *pgxpool.Pool, tenantKey string, now time.Time) (l Listening, err error) {
+	var heard *time.Time
+	args := pgx.NamedArgs{"tenant_key": tenantKey, "since": now.Add(-heedFor)}
+	err = pool.QueryRow(ctx, selectListening, args).Scan(&l.Events, &l.Connected, &l.Red, &l.Problem, &heard)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return Listening{}, nil
+	case err != nil:
+		return Listening{}, fmt.Errorf("read how the service does: %w", err)
+	}
+	if heard != nil {
+		l.HeardAt = *heard
+	}
+	return l, nil
+}
