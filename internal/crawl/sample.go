@@ -74,43 +74,47 @@ func (d *Drift) sample(ctx context.Context, now time.Time) error {
 		if kind == directory.KindDepartment {
 			pick = pickDepartments
 		}
-		err := pgx.BeginFunc(ctx, d.cfg.Pool, func(tx pgx.Tx) error {
-			args := pgx.NamedArgs{
-				"tenant_key": d.cfg.TenantKey, "kind": string(kind), "root": directory.RootDepartmentID,
-				"size": sampleSize, "reason": reasonSample, "now": now,
-			}
-			var after string
-			var at time.Time
-			err := tx.QueryRow(ctx, selectSampled, args).Scan(&after, &at)
-			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-				return err
-			}
-			if now.Sub(at) < sampleEvery {
-				return nil
-			}
-			args["after"] = after
-			rows, err := tx.Query(ctx, pick, args)
-			if err != nil {
-				return err
-			}
-			ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {
-				var round int
-				err = row.Scan(&id, &round)
-				return id, err
-			})
-			if err != nil || len(ids) == 0 {
-				return err
-			}
-			args["ids"], args["after"], args["entities"] = ids, ids[len(ids)-1], len(ids)
-			for _, sql := range []string{queueSample, moveSample} {
-				if _, err := tx.Exec(ctx, sql, args); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		err := pgx.BeginFunc(ctx, d.cfg.Pool, func(tx pgx.Tx) error { return d.sampleKind(ctx, tx, kind, pick, now) })
 		if err != nil {
 			return fmt.Errorf("sample the %ss: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+func (d *Drift) sampleKind(ctx context.Context, tx pgx.Tx, kind directory.Kind, pick string, now time.Time) error {
+	args := pgx.NamedArgs{
+		"tenant_key": d.cfg.TenantKey, "kind": string(kind), "root": directory.RootDepartmentID,
+		"size": sampleSize, "reason": reasonSample, "now": now,
+	}
+	var after string
+	var at time.Time
+	err := tx.QueryRow(ctx, selectSampled, args).Scan(&after, &at)
+	if errors.Is(err, pgx.ErrNoRows) { // it begins in an hour: what has just been walked need not be
+		args["after"], args["entities"] = "", 0
+		_, err = tx.Exec(ctx, moveSample, args)
+		return err
+	}
+	if err != nil || now.Sub(at) < sampleEvery {
+		return err
+	}
+	args["after"] = after
+	rows, err := tx.Query(ctx, pick, args)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id string, err error) {
+		var round int
+		err = row.Scan(&id, &round)
+		return id, err
+	})
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	args["ids"], args["after"], args["entities"] = ids, ids[len(ids)-1], len(ids)
+	for _, sql := range []string{queueSample, moveSample} {
+		if _, err := tx.Exec(ctx, sql, args); err != nil {
+			return err
 		}
 	}
 	return nil
