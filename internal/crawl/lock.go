@@ -181,7 +181,8 @@ func (c *Crawler) sweepUnlessWanted(ctx context.Context) (Summary, error) {
 // the context has ended.
 func (c *Crawler) whenWanted(ctx context.Context, conn *pgxpool.Conn) error {
 	for {
-		if sleepUntil(ctx, time.Now().Add(askWhoWants)) != nil {
+		sleep(ctx, askWhoWants)
+		if ctx.Err() != nil {
 			return nil
 		}
 		nobody, err := c.nobodyWants(ctx, conn)

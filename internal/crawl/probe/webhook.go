@@ -33,7 +33,7 @@ func Webhook(ctx context.Context, address string) Finding {
 			Do: "start mirror serve on this machine, or run mirror doctor where it runs",
 		}
 	}
-	defer answer.Body.Close()
+	_ = answer.Body.Close()
 	if answer.StatusCode != http.StatusMethodNotAllowed || answer.Header.Get("Allow") != http.MethodPost {
 		return Finding{
 			Check: check, State: Warn, Says: fmt.Sprintf("%s answers %s, as mirror serve does not", url, answer.Status),
