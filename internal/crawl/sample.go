@@ -10,6 +10,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // Between sweeps a sample goes round all entities, whether anybody doubts them
@@ -70,9 +71,9 @@ ON CONFLICT (tenant_key, entity_kind) DO UPDATE SET
 // sample queues the next entities of each kind, if an hour has passed.
 func (d *Drift) sample(ctx context.Context, now time.Time) error {
 	for _, kind := range removalKinds {
-		pick := pickUsers
+		pick := postgres.InOneGeneration(pickUsers)
 		if kind == directory.KindDepartment {
-			pick = pickDepartments
+			pick = postgres.InOneGeneration(pickDepartments)
 		}
 		err := pgx.BeginFunc(ctx, d.cfg.Pool, func(tx pgx.Tx) error { return d.sampleKind(ctx, tx, kind, pick, now) })
 		if err != nil {
