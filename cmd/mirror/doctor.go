@@ -21,13 +21,14 @@ func newDoctor() *cobra.Command {
 		Short: "Examine what the mirror stands on: the database, the app, its range and permissions",
 		Long: "doctor looks at the database, its schema and how far the tables are behind the log; asks Feishu whether the app is\n" +
 			"accepted, which company it is of, how much of it it may see, and by a sample of objects which permissions show; compares\n" +
-			"the clocks; and counts strangers on the app's event channel, where Feishu tells. It makes about a dozen calls, within the\n" +
-			"budget, and changes nothing.\n\n" +
+			"the clocks; counts strangers on the app's event channel, where Feishu tells; and looks whether the webhook's address is\n" +
+			"served on this machine. It makes about a dozen calls, within the budget, and changes nothing.\n\n" +
 			"One line a check: OK, WARN (works, and lacks something), FAIL (cannot work) or SKIP (cannot be found out). The exit code is\n" +
 			"that of the first FAIL, and 0 without one.",
 		Args: cobra.NoArgs,
 	}
 	config.Register(cmd.Flags(), config.Database, config.Feishu, config.Tenant)
+	config.RegisterOnly(cmd.Flags(), "events", "webhook_listen", "feishu_verification_token", "feishu_encrypt_key")
 	formatFlag(cmd, &format)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := app.Settings(cmd)

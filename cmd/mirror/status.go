@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/app"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
@@ -20,13 +23,17 @@ func newStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Say how complete and how fresh the mirror is",
-		Long: "status reads the database, so it needs no running service. The last line is one word:\n" +
-			"  complete    there was a complete walk of Feishu, lately, and the tables hold what the log says\n" +
-			"  stale       there was one, but it is older than two days, or the tables are behind the log\n" +
-			"  incomplete  there was none yet",
+		Long: "status reads the database, so it needs no running service. The last line is one word, the first that is true:\n" +
+			"  red         Feishu refuses the long connection: no events come until somebody has looked\n" +
+			"  incomplete  there was no complete walk of Feishu yet\n" +
+			"  held        removals wait for a decision: backfill removals list\n" +
+			"  stale       the last walk is older than two sweep intervals, the tables are behind the log, or no events could come in\n" +
+			"              for 15 minutes\n" +
+			"  complete    none of these",
 		Args: cobra.NoArgs,
 	}
 	config.Register(cmd.Flags(), config.Database, config.Tenant)
+	config.RegisterOnly(cmd.Flags(), "sweep_interval", "feishu_monthly_calls")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		cfg, err := app.Settings(cmd)
 		if err != nil {
@@ -38,7 +45,10 @@ func newStatus() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
-		service, err := query.New(cmd.Context(), query.Config{Pool: db.Pool, Log: noWait{}, TenantKey: cfg.FeishuTenantKey, Logger: logger})
+		service, err := query.New(cmd.Context(), query.Config{
+			Pool: db.Pool, Log: noWait{}, TenantKey: cfg.FeishuTenantKey, Logger: logger,
+			SweepInterval: app.SweepInterval(cfg), MonthlyCalls: cfg.FeishuMonthlyCalls,
+		})
 		if err != nil {
 			return err
 		}
@@ -72,16 +82,64 @@ func printStatus(w io.Writer, s *orgmirrorv1.GetSyncStatusResponse) {
 	line("position", "%d of %d", s.GetPosition(), s.GetHeadPosition())
 	line("staleness", "%s", s.GetStaleness().AsDuration().Round(time.Millisecond))
 	if sweep := s.GetLastCompleteSweep(); sweep != nil {
-		line("last complete walk", "%s to %s (UTC)", sweep.GetStartedAt().AsTime().Format(time.DateTime), sweep.GetCompletedAt().AsTime().Format(time.DateTime))
+		line("last complete walk", "%s to %s (UTC)", moment(sweep.GetStartedAt()), moment(sweep.GetCompletedAt()))
 	} else {
 		line("last complete walk", "never")
 	}
 	if sweep := s.GetRunningSweep(); sweep != nil {
-		line("walk under way", "since %s (UTC): %d of %d lists read, %d departments, %d users", sweep.GetStartedAt().AsTime().Format(time.DateTime),
+		line("walk under way", "since %s (UTC): %d of %d lists read, %d departments, %d users", moment(sweep.GetStartedAt()),
 			sweep.GetListsDone(), sweep.GetListsTotal(), sweep.GetDepartmentsSeen(), sweep.GetUsersSeen())
 	}
+	if s.GetNextSweepAt() != nil {
+		text := moment(s.GetNextSweepAt()) + " (UTC)"
+		if asked := s.GetSweepRequests(); len(asked) > 0 {
+			text += ", asked for by: " + strings.Join(asked, ", ")
+		}
+		line("next walk of serve", "%s", text)
+	}
+	printChannel(line, s.GetEventChannel())
 	line("unreadable values", "%d", s.GetParkedRecords())
 	line("waiting to be re-read", "%d", s.GetRereadQueueLength())
 	line("unresolved departments", "%d", s.GetUnresolvedDepartments())
+	for _, d := range s.GetDrift() {
+		line("drift", "%d of kind %s, found by %s, the last %s (UTC)", d.GetEntities(), d.GetEntityKind(), d.GetFoundBy(), moment(d.GetLastFoundAt()))
+	}
+	line("sampled for drift", "%d", s.GetSampledEntities())
+	calls := strconv.FormatInt(s.GetCallsThisMonth(), 10)
+	if limit := s.GetCallsThisMonthLimit(); limit > 0 {
+		calls += fmt.Sprintf(" of %d", limit)
+	}
+	line("calls this month", "%s", calls)
+	for _, f := range s.GetHiddenFields() {
+		line("hidden field", "%s of a %s: give the permission %s back", f.GetField(), f.GetEntityKind(), f.GetPermission())
+	}
+	for _, h := range s.GetHeldRemovals() {
+		line("held removals", "%d of %d of kind %s: backfill removals show %s", h.GetEntities(), h.GetLive(), h.GetEntityKind(), h.GetSweepId())
+	}
 	fmt.Fprintln(w, s.GetState())
 }
+
+func printChannel(line func(label, format string, args ...any), c *orgmirrorv1.EventChannel) {
+	if c == nil {
+		return
+	}
+	text := c.GetEvents()
+	switch {
+	case c.GetEvents() != "websocket":
+	case c.GetRed():
+		text += ", refused by Feishu: " + oneLine(c.GetProblem())
+	case c.GetConnected():
+		text += ", connected"
+	default:
+		text += ", not connected"
+		if c.GetProblem() != "" {
+			text += ": " + oneLine(c.GetProblem())
+		}
+	}
+	if c.GetHeardAt() != nil {
+		text += fmt.Sprintf(", last heard %s ago", c.GetSinceHeard().AsDuration().Round(time.Second))
+	}
+	line("events", "%s", printable(text))
+}
+
+func moment(t *timestamppb.Timestamp) string { return t.AsTime().Format(time.DateTime) }

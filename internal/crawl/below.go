@@ -2,14 +2,16 @@ package crawl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
-	"github.com/orgmirror/orgmirror/internal/feishu"
 )
+
+// belowPrefix begins the correlation of what was read below a department: an
+// event of that department told of it, and it is no drift.
+const belowPrefix = "below:"
 
 // WalkBelow reads everything in and below some departments, and appends what is
 // news. It is for apps that may not see everybody: a department that is new
@@ -18,7 +20,8 @@ import (
 // It keeps no progress: stopped, it is called again. The crawl lock must be held
 // by the caller. It returns how many observations were appended.
 func (c *Crawler) WalkBelow(ctx context.Context, departmentIDs ...string) (appended int, err error) {
-	s := newSweep(uuid.NewString()) // never stored: it lends its id to the records
+	s := newSweep(belowPrefix + uuid.NewString()) // never stored: it lends its id to the records
+	s.source = directory.SourceReread
 	s.startedAt = c.client.Now()
 	known := map[task]bool{}
 	for _, id := range departmentIDs {
@@ -61,13 +64,4 @@ func (c *Crawler) WalkBelow(ctx context.Context, departmentIDs ...string) (appen
 		s.advance(p, fresh)
 	}
 	return appended, nil
-}
-
-// Scoped reports whether the app may see a part of the company only.
-func (c *Crawler) Scoped(ctx context.Context) (bool, error) {
-	_, err := c.client.Department(ctx, directory.RootDepartmentID)
-	if errors.Is(err, feishu.ErrNoAuthority) {
-		return true, nil
-	}
-	return false, err
 }

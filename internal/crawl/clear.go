@@ -50,9 +50,13 @@ func (c *Crawler) clear(ctx context.Context, s *sweep) error {
 		}
 	}
 	hidden := s.hidden()
+	closed, err := attrsClosed(ctx, c.pool, c.cfg.TenantKey)
+	if err != nil {
+		return err
+	}
 	for _, kind := range removalKinds {
 		keep := func(name string) bool {
-			return slices.ContainsFunc(hidden[kind], func(f AbsentField) bool { return f.Field == name })
+			return closed && name == customAttrs || slices.ContainsFunc(hidden[kind], func(f AbsentField) bool { return f.Field == name })
 		}
 		err := c.eachAbsent(ctx, s, kind, func(ctx context.Context, s *sweep, kind directory.Kind, chunk []missed) error {
 			for i := range chunk {

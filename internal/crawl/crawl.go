@@ -1,6 +1,7 @@
 package crawl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -151,7 +152,7 @@ type AbsentField struct {
 }
 
 func (c *Crawler) origin(s *sweep) directory.Origin {
-	return directory.Origin{TenantKey: c.cfg.TenantKey, AppID: c.cfg.AppID, Source: c.cfg.Source, CorrelationID: s.id}
+	return directory.Origin{TenantKey: c.cfg.TenantKey, AppID: c.cfg.AppID, Source: cmp.Or(s.source, c.cfg.Source), CorrelationID: s.id}
 }
 
 // Backfill walks everything that the app may see, or goes on with the walk that
@@ -160,12 +161,17 @@ func (c *Crawler) origin(s *sweep) directory.Origin {
 // package feishu), ErrBusy, ErrRefused, ErrMonthlyBudget or the database's; what
 // was read until then is kept.
 func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
-	began := time.Now()
 	release, err := c.lock(ctx)
 	if err != nil {
 		return Summary{}, err
 	}
 	defer release()
+	return c.sweep(ctx)
+}
+
+// sweep is Backfill for who has the crawl lock.
+func (c *Crawler) sweep(ctx context.Context) (Summary, error) {
+	began := time.Now()
 	if err := c.finishApproved(ctx); err != nil {
 		return Summary{}, err
 	}
@@ -174,7 +180,7 @@ func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, c.walk, c.whole, c.remove, c.clear, c.complete} {
+	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, c.walk, c.whole, c.remove, c.clear, c.define, c.complete} {
 		if err := step(ctx, s); err != nil {
 			return c.summary(s, began), err
 		}
@@ -221,33 +227,6 @@ func (c *Crawler) summary(s *sweep, began time.Time) Summary {
 		Appended: s.Appended, Unchanged: s.Unchanged, Unreadable: s.Unreadable,
 		Calls: stats.Calls, Retries: stats.Retries, Waited: stats.Waited, Took: time.Since(began),
 	}
-}
-
-const tryCrawlLock = `SELECT pg_try_advisory_lock(hashtextextended('orgmirror crawl ' || $1, 0))`
-
-const crawlUnlock = `SELECT pg_advisory_unlock(hashtextextended('orgmirror crawl ' || $1, 0))`
-
-// lock makes this process the only one that walks the company. The session
-// holds the lock, so that a kill gives it back.
-func (c *Crawler) lock(ctx context.Context) (release func(), err error) {
-	conn, err := c.pool.Acquire(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("take the crawl lock: %w", err)
-	}
-	if err := takeCrawlLock(ctx, conn, c.cfg.TenantKey); err != nil {
-		conn.Release()
-		return nil, fmt.Errorf("take the crawl lock: %w", err)
-	}
-	return func() {
-		// Without the cancelled context, or the connection would go back locked.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if _, err := conn.Exec(ctx, crawlUnlock, c.cfg.TenantKey); err != nil {
-			_ = conn.Hijack().Close(ctx)
-			return
-		}
-		conn.Release()
-	}, nil
 }
 
 // belowRoot is how many departments were seen, the root not counted, which a

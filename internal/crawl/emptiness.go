@@ -58,8 +58,11 @@ type watched struct {
 	own        bool   // nothing else proves that it is readable
 }
 
-// watchedFields lists them. Two stand alone although their permission shows
-// others, too: custom attributes have a switch of their own in the admin console.
+// customAttrs stand alone although their permission shows others, too: they have
+// a switch of their own in the admin console.
+const customAttrs = "custom_attrs"
+
+// watchedFields lists them.
 func watchedFields(kind directory.Kind) []watched {
 	permissions := feishu.FieldPermissions(string(kind))
 	shares := map[string]int{}
@@ -69,7 +72,7 @@ func watchedFields(kind directory.Kind) []watched {
 	var fields []watched
 	for _, name := range slices.Sorted(maps.Keys(permissions)) {
 		p := permissions[name]
-		fields = append(fields, watched{name: name, permission: p, own: shares[p] == 1 || name == "custom_attrs"})
+		fields = append(fields, watched{name: name, permission: p, own: shares[p] == 1 || name == customAttrs})
 	}
 	if kind == directory.KindDepartment {
 		fields = append(fields, watched{name: "leaders"}, watched{name: "group_chat_employee_types"})
@@ -88,8 +91,8 @@ func unlisted(name string) bool {
 
 // shows reports whether an object has a field. E-mail addresses and mobile
 // numbers have come as "" to apps without the permission.
-func (e *sighting) shows(name string) bool {
-	value, has := e.fields[name]
+func shows(object map[string]json.RawMessage, name string) bool {
+	value, has := object[name]
 	switch {
 	case !has || string(value) == "null":
 		return false
@@ -100,25 +103,32 @@ func (e *sighting) shows(name string) bool {
 	}
 }
 
+// proven are the permissions that an object shows to be there, the empty one
+// among them.
+func proven(object map[string]json.RawMessage, fields []watched) map[string]bool {
+	shown := map[string]bool{"": true}
+	for _, f := range fields {
+		// employee_no has a second permission, which shows nothing else.
+		if f.name != "employee_no" && shows(object, f.name) {
+			shown[f.permission] = true
+		}
+	}
+	return shown
+}
+
 // compare notes which of the fields that the mirror has the object lacks.
 func (e *sighting) compare(known *directory.State, fields []watched) {
 	if e.fields == nil || !known.Exists() || e.gone() != directory.ReasonNone {
 		return // what Feishu shows of someone who left says nothing
 	}
-	shown := map[string]bool{"": true} // permissions
-	for _, f := range fields {
-		// employee_no has a second permission, which shows nothing else.
-		if f.name != "employee_no" && e.shows(f.name) {
-			shown[f.permission] = true
-		}
-	}
+	shown := proven(e.fields, fields)
 	for _, f := range fields {
 		if !known.Has(f.name) || e.historic && unlisted(f.name) {
 			continue
 		}
 		e.had = append(e.had, f.name)
 		switch {
-		case e.shows(f.name):
+		case shows(e.fields, f.name):
 		case f.own:
 			e.absent.own = append(e.absent.own, f.name)
 		case shown[f.permission]:
@@ -134,7 +144,7 @@ func (s *sweep) countFields(e sighting) {
 		s.Fields[e.kind], s.Absent[e.kind] = map[string]int64{}, map[string]absence{}
 	}
 	for field := range e.fields {
-		if e.shows(field) {
+		if shows(e.fields, field) {
 			s.Fields[e.kind][field]++
 		}
 	}

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
@@ -146,7 +148,7 @@ func (b *bundle) equalsTruth(t *testing.T) {
 		case key.Kind == directory.KindUser:
 			u := directory.UserOf(s)
 			gotUsers[key.ID] = person{Name: text(u.Name), Leader: text(u.LeaderUserID), Mobile: text(u.Mobile), Departments: u.DepartmentIDs()}
-		default:
+		case key.Kind == directory.KindDepartment:
 			d := directory.DepartmentOf(s)
 			gotDepartments[key.ID] = department{Name: text(d.Name), Parent: text(d.ParentDepartmentID), Members: *d.MemberCount}
 		}
@@ -166,7 +168,13 @@ func text(s *string) string {
 	return *s
 }
 
-// fewestCalls is what a walk cannot do without.
+// definitions is how many employee types and custom attributes there are.
+func definitions(truth sandbox.Truth) int64 {
+	return int64(len(truth.EmployeeTypes) + len(truth.CustomAttrs))
+}
+
+// fewestCalls is what a walk cannot do without, the definitions at its end
+// included.
 func fewestCalls(truth sandbox.Truth) int {
 	direct := map[string]int{directory.RootDepartmentID: 0}
 	for id := range truth.Departments {
@@ -177,7 +185,7 @@ func fewestCalls(truth sandbox.Truth) int {
 			direct[d]++
 		}
 	}
-	calls := max(1, (len(truth.Departments)+49)/50)
+	calls := 2 + max(1, (len(truth.Departments)+49)/50)
 	for _, n := range direct {
 		calls += max(1, (n+49)/50)
 	}
@@ -212,6 +220,19 @@ func anyUser(truth sandbox.Truth, n int) string {
 	slices.Sort(ids)
 	return ids[n]
 }
+
+// onCall is told of each call.
+func (b *bundle) onCall(called func()) {
+	var mu sync.Mutex
+	locked := func() {
+		mu.Lock()
+		defer mu.Unlock()
+		called()
+	}
+	b.called.Store(&locked)
+}
+
+func pgxStrings(rows pgx.Rows) ([]string, error) { return pgx.CollectRows(rows, pgx.RowTo[string]) }
 
 func must(t *testing.T, err error) {
 	t.Helper()

@@ -46,7 +46,9 @@ func (c *Crawler) Plan(ctx context.Context, rates Rates) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("read what the last sweep saw: %w", err)
 	}
-	p := Plan{People: people, Calls: map[string]int64{feishu.EndpointTenant: 1, feishu.EndpointDepartment: 1}}
+	p := Plan{People: people, Calls: map[string]int64{
+		feishu.EndpointTenant: 1, feishu.EndpointDepartment: 1, feishu.EndpointEmployeeTypes: 1, feishu.EndpointCustomAttrs: 1,
+	}}
 	if members != nil {
 		err = c.rootCalls(ctx, &p, members)
 	} else {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
@@ -96,6 +97,15 @@ SELECT coalesce((SELECT range FROM mirror.sweep
                  WHERE tenant_key = @tenant_key AND state = 'complete'
                  ORDER BY completed_at DESC LIMIT 1), 'all')`
 
+// lastScope is how much the app saw at the last complete sweep. Another range
+// comes with an event that asks for a sweep.
+func lastScope(ctx context.Context, pool *pgxpool.Pool, tenantKey string) (last scope, err error) {
+	if err := pool.QueryRow(ctx, selectLastScope, pgx.NamedArgs{"tenant_key": tenantKey}).Scan(&last); err != nil {
+		return "", fmt.Errorf("read the range of the last sweep: %w", err)
+	}
+	return last, nil
+}
+
 // A department whose parent is not in the mirror heads a tree of its own: that
 // is what a node of the scope looks like.
 const selectRoots = `
@@ -116,12 +126,9 @@ WHERE tenant_key = @tenant_key AND removed_at IS NULL
 // far as the mirror tells: nodes without another above them, and people in none.
 func (c *Crawler) rootCalls(ctx context.Context, p *Plan, members map[string]int64) error {
 	args := pgx.NamedArgs{"tenant_key": c.cfg.TenantKey, "root": directory.RootDepartmentID}
-	var last scope
-	if err := c.pool.QueryRow(ctx, selectLastScope, args).Scan(&last); err != nil {
-		return fmt.Errorf("read the range of the last sweep: %w", err)
-	}
-	if last == scopeAll {
-		return nil
+	last, err := lastScope(ctx, c.pool, c.cfg.TenantKey)
+	if err != nil || last == scopeAll {
+		return err
 	}
 	delete(members, directory.RootDepartmentID)
 	rows, err := c.pool.Query(ctx, postgres.InOneGeneration(selectRoots), args)

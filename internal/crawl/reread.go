@@ -63,6 +63,10 @@ type RereadConfig struct {
 	Rates     Rates          // of which re-reads take their share beside a walk
 	Logger    *slog.Logger   // nil discards
 	Metrics   *RereadMetrics // nil: figures that nobody sees
+	// Below reads everything below some departments, where the app sees a part of
+	// the company only: no event tells whom a department that came into range
+	// brings with it. Where it is nil a sweep has to.
+	Below func(ctx context.Context, departmentIDs ...string) (appended int, err error)
 }
 
 // Rereader asks Feishu for those whom the projector put into mirror.reread_queue.

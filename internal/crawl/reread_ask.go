@@ -21,6 +21,7 @@ const (
 	outcomeUnproven  outcome = "unproven"  // out of the app's range, which proves nothing: a sweep decides
 	outcomeRefused   outcome = "refused"   // Feishu does not take the id
 	outcomeListed    outcome = "listed"    // definitions, of which there is a list only
+	outcomeNeedless  outcome = "needless"  // the app sees everybody, so what came below a department was told of
 	outcomeEarly     outcome = "early"     // asked too soon: stays queued
 )
 

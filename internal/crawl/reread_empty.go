@@ -2,72 +2,58 @@ package crawl
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
-	"github.com/orgmirror/orgmirror/internal/feishu"
 )
 
 // evidence tells, of the answers to one batch, which fields the app can read:
-// one that it can read and that an object lacks is not set there.
-//
-// Most fields come with others under one permission, so that the others of the
-// same object are evidence. A field with a permission of its own is believed
-// where another object of the same batch has it: what was readable at the last
-// sweep need not be now, and nothing may be cleared for a permission's loss.
+// one that it can read and that an object lacks is not set there. What was
+// readable at the last sweep need not be now, so a field with a permission of its
+// own is believed where another object of the same batch has it.
 type evidence struct {
-	group map[string]string   // permission by field
-	alone map[string]bool     // fields that no other field proves
-	seen  map[string]struct{} // fields that some object of the batch has
+	fields []watched
+	seen   map[string]bool // fields that some object of the batch shows
 }
 
-func evidenceOf(kind directory.Kind, answers map[string]answer) evidence {
-	e := evidence{group: feishu.FieldPermissions(string(kind)), alone: map[string]bool{}, seen: map[string]struct{}{}}
-	members := map[string]int{}
-	for _, permission := range e.group {
-		members[permission]++
+// evidenceOf looks at a batch. While the company shows custom attributes to no
+// app (closed), that an object has none says nothing.
+func evidenceOf(kind directory.Kind, answers map[string]answer, closed bool) evidence {
+	e := evidence{fields: watchedFields(kind), seen: map[string]bool{}}
+	if closed {
+		e.fields = slices.DeleteFunc(e.fields, func(f watched) bool { return f.name == customAttrs })
 	}
-	for field, permission := range e.group {
-		e.alone[field] = members[permission] == 1
-	}
-	// Another permission shows this one too, and a switch of the company's hides
-	// that one, so the rest of their group proves nothing of either.
-	e.alone["employee_no"], e.alone["custom_attrs"] = true, true
 	for _, a := range answers {
-		for field := range fieldsIn(a.object) {
-			e.seen[field] = struct{}{}
+		object := membersOf(a.object)
+		for name := range object {
+			e.seen[name] = e.seen[name] || shows(object, name)
 		}
 	}
 	return e
 }
 
-// fieldsIn returns the members of an object; none of what is no object.
-func fieldsIn(object json.RawMessage) map[string]json.RawMessage {
-	var fields map[string]json.RawMessage
-	_ = json.Unmarshal(object, &fields) // what is no object has no field
-	return fields
+// membersOf returns the members of an object; nil of what is none.
+func membersOf(object json.RawMessage) map[string]json.RawMessage {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return nil
+	}
+	return members
 }
 
-// empty returns the fields that an object lacks although they can be read.
-func (e evidence) empty(object json.RawMessage) (empty []string) {
-	fields := fieldsIn(object)
-	shown := map[string]bool{}
-	for field := range fields {
-		if permission, known := e.group[field]; known && !e.alone[field] {
-			shown[permission] = true
-		}
+// empty returns the fields that an object lacks although they can be read. What
+// Feishu shows of someone who left says nothing.
+func (e evidence) empty(kind directory.Kind, object json.RawMessage) (empty []string) {
+	one := sighting{kind: kind, object: object, fields: membersOf(object)}
+	if one.fields == nil || one.gone() != directory.ReasonNone {
+		return nil
 	}
-	for _, field := range slices.Sorted(maps.Keys(e.group)) {
-		if _, has := fields[field]; has {
-			continue
-		}
-		readable := shown[e.group[field]]
-		if e.alone[field] {
-			_, readable = e.seen[field]
-		}
-		if readable {
-			empty = append(empty, field)
+	shown := proven(one.fields, e.fields)
+	for _, f := range e.fields {
+		switch {
+		case shows(one.fields, f.name):
+		case f.own && e.seen[f.name], !f.own && shown[f.permission]:
+			empty = append(empty, f.name)
 		}
 	}
 	return empty

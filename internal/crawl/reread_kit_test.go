@@ -20,6 +20,7 @@ func (b *bundle) rereader(t *testing.T) *crawl.Rereader {
 	must(t, err)
 	r, err := crawl.NewRereader(crawl.RereadConfig{
 		Client: b.client, Pool: b.pool, Log: b.log, TenantKey: b.tenant(), AppID: b.sandbox.AppID(), Rates: rates,
+		Below: b.crawler.WalkBelow,
 	})
 	must(t, err)
 	return r
@@ -39,9 +40,14 @@ func (b *bundle) state(t *testing.T, kind directory.Kind, id string) *directory.
 // queue asks for entities, as the projector would have some time ago.
 func (b *bundle) queue(t *testing.T, kind directory.Kind, due time.Time, ids ...string) {
 	t.Helper()
+	b.queueFor(t, directory.HintTie, kind, due, ids...)
+}
+
+func (b *bundle) queueFor(t *testing.T, reason directory.Hint, kind directory.Kind, due time.Time, ids ...string) {
+	t.Helper()
 	_, err := b.pool.Exec(t.Context(), `
 		INSERT INTO mirror.reread_queue (tenant_key, entity_kind, entity_id, reasons, not_before, position)
-		SELECT $1, $2, id, '{tie}', $3, 1 FROM unnest($4::text[]) AS id`, b.tenant(), string(kind), due, ids)
+		SELECT $1, $2, id, ARRAY[$5], $3, 1 FROM unnest($4::text[]) AS id`, b.tenant(), string(kind), due, ids, string(reason))
 	must(t, err)
 }
 

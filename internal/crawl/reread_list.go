@@ -2,19 +2,29 @@ package crawl
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
-// Definitions have a list and no GET of their own, so a doubt about one of them
-// is settled by reading all. What a list lacks is not removed here: that takes
-// two lists.
+// definitions reads the company's employee types and custom attributes. They
+// have a list and no GET of their own, so a doubt about one of them is settled by
+// reading all. What a list lacks is not removed here: that takes two lists.
+type definitions struct {
+	client    *feishu.Client
+	pool      *pgxpool.Pool
+	tenantKey string
+	origin    directory.Origin
+	pace      *pace // nil: the budget alone says when
+}
 
 // listed is one entity of a list.
 type listed struct {
@@ -24,9 +34,9 @@ type listed struct {
 }
 
 // list reads a list to its end, and tells when it began to.
-func (r *passing) list(ctx context.Context, kind directory.Kind, endpoint string, next func(context.Context, string) (feishu.Page, error)) (at time.Time, all []listed, err error) {
+func (d *definitions) list(ctx context.Context, kind directory.Kind, endpoint string, next func(context.Context, string) (feishu.Page, error)) (at time.Time, all []listed, err error) {
 	for token := ""; ; {
-		if err := r.pace.take(ctx, endpoint); err != nil {
+		if err := d.pace.take(ctx, endpoint); err != nil {
 			return at, nil, err
 		}
 		page, err := next(ctx, token)
@@ -49,17 +59,17 @@ func (r *passing) list(ctx context.Context, kind directory.Kind, endpoint string
 }
 
 // news returns the records of what a list says that was not known.
-func (r *passing) news(ctx context.Context, kind directory.Kind, all []listed) (records []directory.Record, err error) {
+func (d *definitions) news(ctx context.Context, kind directory.Kind, all []listed) (records []directory.Record, err error) {
 	ids := make([]string, len(all))
 	for i, l := range all {
 		ids[i] = l.id
 	}
-	states, err := truth(ctx, r.cfg.Pool, r.cfg.TenantKey, kind, ids)
+	states, err := truth(ctx, d.pool, d.tenantKey, kind, ids)
 	if err != nil {
 		return nil, err
 	}
 	for _, l := range all {
-		record, err := directory.NewObservation(r.origin, kind, l.id, l.at, directory.Observation{
+		record, err := directory.NewObservation(d.origin, kind, l.id, l.at, directory.Observation{
 			Object: l.object, Listed: true, SkewMarginMS: directory.DefaultSkewMargin.Milliseconds(),
 		})
 		if err != nil {
@@ -72,35 +82,31 @@ func (r *passing) news(ctx context.Context, kind directory.Kind, all []listed) (
 	return records, nil
 }
 
-func (r *passing) employeeTypes(ctx context.Context) (time.Time, []directory.Record, error) {
-	at, all, err := r.list(ctx, directory.KindEmployeeType, feishu.EndpointEmployeeTypes, r.cfg.Client.EmployeeTypes)
+func (d *definitions) employeeTypes(ctx context.Context) (time.Time, []directory.Record, error) {
+	at, all, err := d.list(ctx, directory.KindEmployeeType, feishu.EndpointEmployeeTypes, d.client.EmployeeTypes)
 	if err != nil {
 		return at, nil, err
 	}
-	records, err := r.news(ctx, directory.KindEmployeeType, all)
+	records, err := d.news(ctx, directory.KindEmployeeType, all)
 	return at, records, err
 }
 
 // customAttributes reads the definitions. While the company shows them to no
 // app the list is empty, and all of them are out of range.
-func (r *passing) customAttributes(ctx context.Context) (time.Time, []directory.Record, error) {
-	at, all, err := r.list(ctx, directory.KindCustomAttribute, feishu.EndpointCustomAttrs, r.cfg.Client.CustomAttrs)
+func (d *definitions) customAttributes(ctx context.Context) (time.Time, []directory.Record, error) {
+	at, all, err := d.list(ctx, directory.KindCustomAttribute, feishu.EndpointCustomAttrs, d.client.CustomAttrs)
 	if err != nil {
 		return at, nil, err
 	}
 	if len(all) > 0 {
-		records, err := r.news(ctx, directory.KindCustomAttribute, all)
+		records, err := d.news(ctx, directory.KindCustomAttribute, all)
 		return at, records, err
 	}
-	settings, err := truth(ctx, r.cfg.Pool, r.cfg.TenantKey, directory.KindCustomAttrSetting, []string{directory.CustomAttrSettingID})
-	if err != nil {
-		return at, nil, err
+	closed, err := attrsClosed(ctx, d.pool, d.tenantKey)
+	if err != nil || !closed {
+		return at, nil, err // an empty list that nobody announced proves nothing
 	}
-	open := directory.CustomAttrSettingOf(settings[directory.CustomAttrSettingID].State).AllowOpenQuery
-	if open == nil || *open {
-		return at, nil, nil // an empty list that nobody announced proves nothing
-	}
-	records, err := r.outOfRange(ctx, at)
+	records, err := d.outOfRange(ctx, at)
 	return at, records, err
 }
 
@@ -110,8 +116,8 @@ FROM directory.custom_attributes
 WHERE tenant_key = @tenant_key AND removed_at IS NULL
 ORDER BY id`
 
-func (r *passing) outOfRange(ctx context.Context, at time.Time) ([]directory.Record, error) {
-	rows, err := r.cfg.Pool.Query(ctx, postgres.InOneGeneration(selectCustomAttributes), pgx.NamedArgs{"tenant_key": r.cfg.TenantKey})
+func (d *definitions) outOfRange(ctx context.Context, at time.Time) ([]directory.Record, error) {
+	rows, err := d.pool.Query(ctx, postgres.InOneGeneration(selectCustomAttributes), pgx.NamedArgs{"tenant_key": d.tenantKey})
 	if err != nil {
 		return nil, fmt.Errorf("read the custom attributes: %w", err)
 	}
@@ -119,11 +125,55 @@ func (r *passing) outOfRange(ctx context.Context, at time.Time) ([]directory.Rec
 	if err != nil {
 		return nil, fmt.Errorf("read the custom attributes: %w", err)
 	}
-	records := make([]directory.Record, len(ids))
-	for i, id := range ids {
-		if records[i], err = directory.NewMissing(r.origin, directory.KindCustomAttribute, id, at, directory.Missing{Reason: directory.ReasonOutOfRange}); err != nil {
+	states, err := truth(ctx, d.pool, d.tenantKey, directory.KindCustomAttribute, ids)
+	if err != nil {
+		return nil, err
+	}
+	var records []directory.Record
+	for _, id := range ids {
+		record, err := directory.NewMissing(d.origin, directory.KindCustomAttribute, id, at, directory.Missing{Reason: directory.ReasonOutOfRange})
+		if err != nil {
 			return nil, err
+		}
+		if news, _ := states[id].apply(directory.Decode(record)); news {
+			records = append(records, record)
 		}
 	}
 	return records, nil
+}
+
+// attrsClosed reports whether the company shows custom attributes to no app, as
+// far as an event told. Then nobody's object has any, which says nothing about
+// the values.
+func attrsClosed(ctx context.Context, pool *pgxpool.Pool, tenantKey string) (bool, error) {
+	settings, err := truth(ctx, pool, tenantKey, directory.KindCustomAttrSetting, []string{directory.CustomAttrSettingID})
+	if err != nil {
+		return false, err
+	}
+	open := directory.CustomAttrSettingOf(settings[directory.CustomAttrSettingID].State).AllowOpenQuery
+	return open != nil && !*open, nil
+}
+
+// define reads the definitions at the end of a sweep. An app that may not see
+// them walks none the less: people and departments do not hang on them.
+func (c *Crawler) define(ctx context.Context, s *sweep) error {
+	d := &definitions{client: c.client, pool: c.pool, tenantKey: c.cfg.TenantKey, origin: c.origin(s)}
+	for _, read := range []func(context.Context) (time.Time, []directory.Record, error){d.employeeTypes, d.customAttributes} {
+		_, records, err := read(ctx)
+		if errors.Is(err, feishu.ErrPermission) || errors.Is(err, feishu.ErrNoAuthority) || refused(err) {
+			c.logger.WarnContext(ctx, "definitions may not be read", slog.String("sweep_id", s.id), slog.Any("error", err))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			continue
+		}
+		if _, err := c.log.Append(ctx, records...); err != nil {
+			return fmt.Errorf("append %d definitions: %w", len(records), err)
+		}
+		s.Appended += int64(len(records))
+	}
+	return nil
 }

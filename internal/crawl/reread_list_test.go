@@ -1,6 +1,9 @@
 package crawl_test
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +95,100 @@ func TestRereadOfCustomAttributes(t *testing.T) {
 		if reason, _ := b.state(t, directory.KindCustomAttribute, id).Gone(); reason != directory.ReasonOutOfRange {
 			t.Errorf("a definition is gone for %q", reason)
 		}
+	}
+}
+
+func TestSweepReadsDefinitions(t *testing.T) {
+	t.Parallel()
+
+	t.Run("first and again", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 5, 2)
+		b.sandbox.AllowOpenQuery(true)
+		added, err := b.sandbox.AddEmployeeType(sandbox.EmployeeType{Content: "临时"})
+		must(t, err)
+		b.backfill(t)
+		truth := b.sandbox.Truth()
+		if definitions(truth) < 7 {
+			t.Fatalf("%d definitions", definitions(truth))
+		}
+		for id, want := range truth.EmployeeTypes {
+			if got := directory.EmployeeTypeOf(b.state(t, directory.KindEmployeeType, id)); text(got.Content) != want.Content {
+				t.Errorf("content = %q, want %q", text(got.Content), want.Content)
+			}
+		}
+		for id := range truth.CustomAttrs {
+			if !b.state(t, directory.KindCustomAttribute, id).Exists() {
+				t.Error("a custom attribute is missing")
+			}
+		}
+		must(t, b.sandbox.ChangeEmployeeType(added.EnumID, func(e *sandbox.EmployeeType) { e.Content = "短期" }))
+		if sum := b.backfill(t); sum.Appended != 1 {
+			t.Errorf("%d appended for one employee type that changed", sum.Appended)
+		}
+		if sum := b.backfill(t); sum.Appended != 0 {
+			t.Errorf("%d appended, though nothing changed", sum.Appended)
+		}
+	})
+
+	t.Run("an app that may not read them walks none the less", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 5, 2)
+		must(t, b.sandbox.RevokePermission(feishu.EndpointEmployeeTypes))
+		must(t, b.sandbox.RevokePermission(feishu.EndpointCustomAttrs))
+		if sum := b.backfill(t); sum.Appended != 8 {
+			t.Errorf("%d appended, want five people and three departments", sum.Appended)
+		}
+		b.equalsTruth(t)
+	})
+
+	t.Run("Feishu away in the end: the walk goes on from there", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 60, 6)
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointCustomAttrs, Status: 500, Count: -1}))
+		if _, err := b.crawler.Backfill(t.Context()); !errors.Is(err, feishu.ErrUnavailable) {
+			t.Fatalf("error = %v", err)
+		}
+		b.sandbox.ClearFaults()
+		b.sandbox.ResetStats()
+		if sum := b.backfill(t); !sum.Resumed || b.calls(feishu.EndpointUsersByDepartment) != 0 {
+			t.Errorf("resumed: %v, %d lists of people read again", sum.Resumed, b.calls(feishu.EndpointUsersByDepartment))
+		}
+	})
+}
+
+// While the company shows custom attributes to no app, their absence clears
+// nothing: neither in a sweep nor in a re-read, though others show theirs.
+func TestClosedCustomAttributesAreNotCleared(t *testing.T) {
+	t.Parallel()
+	for _, closed := range []bool{true, false} {
+		t.Run(fmt.Sprintf("closed %v", closed), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, 40, 4)
+			b.sandbox.AllowOpenQuery(true)
+			b.backfill(t)
+			has := with(b.sandbox.Truth(), func(u sandbox.User) bool { return len(u.CustomAttrs) > 0 })
+			if len(has) < 4 {
+				t.Fatalf("%d people have custom attributes", len(has))
+			}
+			b.append(t, directory.Record{
+				OccurredAt: time.Now().Add(-20 * time.Second), EventID: "e-switch", EventType: directory.EventCustomAttrsUpdated, Source: directory.SourceWebhook,
+				EntityKind: directory.KindCustomAttrSetting, EntityID: directory.CustomAttrSettingID,
+				Payload: fmt.Appendf(nil, `{"event":{"object":{"contact_field_key":[],"allow_open_query":%t},"old_object":{"contact_field_key":[],"allow_open_query":%t}}}`, !closed, closed),
+			})
+			// Some answers are from before, some from after the switch was turned.
+			for _, id := range has[:2] {
+				must(t, b.sandbox.OverrideField(sandbox.KindUser, id, "custom_attrs", json.RawMessage(`null`)))
+			}
+			b.queue(t, directory.KindUser, past(), has[0], has[2])
+			must(t, b.rereader(t).Pass(t.Context()))
+			b.backfill(t)
+			for _, id := range has[:2] {
+				if kept := b.state(t, directory.KindUser, id).Has("custom_attrs"); kept != closed {
+					t.Errorf("kept: %v", kept)
+				}
+			}
+		})
 	}
 }
 

@@ -117,34 +117,38 @@ func (r *passing) settleAll(ctx context.Context, rows []queued) error {
 // settle asks for a few entities of one kind, appends what is new, and strikes
 // them off.
 func (r *passing) settle(ctx context.Context, kind directory.Kind, rows []queued) error {
-	var records []directory.Record
-	var outcomes map[string]outcome
+	g := &rereading{}
 	var at time.Time // of a list's first request
 	var err error
 	switch kind {
 	case directory.KindUser, directory.KindDepartment:
-		records, outcomes, err = r.entities(ctx, kind, rows)
+		g, err = r.entities(ctx, kind, rows)
 	case directory.KindEmployeeType:
-		at, records, err = r.employeeTypes(ctx)
+		at, g.records, err = r.definitions().employeeTypes(ctx)
 	default:
-		at, records, err = r.customAttributes(ctx)
+		at, g.records, err = r.definitions().customAttributes(ctx)
 	}
 	if err != nil {
 		return err
 	}
-	if len(records) > 0 {
-		if _, err := r.cfg.Log.Append(ctx, records...); err != nil {
-			return fmt.Errorf("append %d re-reads: %w", len(records), err)
+	if len(g.records) > 0 {
+		if _, err := r.cfg.Log.Append(ctx, g.records...); err != nil {
+			return fmt.Errorf("append %d re-reads: %w", len(g.records), err)
+		}
+	}
+	if len(g.below) > 0 {
+		if _, err := r.cfg.Below(ctx, g.below...); err != nil {
+			return fmt.Errorf("read what is below %d departments: %w", len(g.below), err)
 		}
 	}
 	rows = slices.DeleteFunc(slices.Clone(rows), func(q queued) bool {
-		return outcomes[q.id] == outcomeEarly || outcomes == nil && at.Before(q.notBefore)
+		return g.outcomes[q.id] == outcomeEarly || g.outcomes == nil && at.Before(q.notBefore)
 	})
 	if err := r.strike(ctx, rows); err != nil {
 		return fmt.Errorf("strike off %d re-reads: %w", len(rows), err)
 	}
 	for _, q := range rows {
-		o := outcomes[q.id]
+		o := g.outcomes[q.id]
 		if o == "" {
 			o = outcomeListed
 		}
@@ -153,71 +157,8 @@ func (r *passing) settle(ctx context.Context, kind directory.Kind, rows []queued
 	return nil
 }
 
-// entities asks for people or departments.
-func (r *passing) entities(ctx context.Context, kind directory.Kind, rows []queued) ([]directory.Record, map[string]outcome, error) {
-	ids := make([]string, len(rows))
-	for i, q := range rows {
-		ids[i] = q.id
-	}
-	answers, err := r.ask(ctx, kind, ids)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read %d %ss again: %w", len(ids), kind, err)
-	}
-	states, err := truth(ctx, r.cfg.Pool, r.cfg.TenantKey, kind, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	seen := evidenceOf(kind, answers)
-	outcomes := make(map[string]outcome, len(rows))
-	var records []directory.Record
-	for _, q := range rows {
-		a := answers[q.id]
-		// Until its first answer the client does not know Feishu's clock.
-		if a.at.Before(q.notBefore) {
-			outcomes[q.id] = outcomeEarly
-			continue
-		}
-		record, o, err := judge(r.origin, states[q.id], a, seen)
-		if err != nil {
-			return nil, nil, err
-		}
-		outcomes[q.id] = o
-		if record != nil {
-			records = append(records, *record)
-		}
-	}
-	return records, outcomes, nil
-}
-
-// judge says what an answer comes to, and returns its record where it says
-// anything new.
-func judge(origin directory.Origin, entity *known, a answer, seen evidence) (*directory.Record, outcome, error) {
-	kind, id := entity.Key.Kind, entity.Key.ID
-	var record directory.Record
-	var err error
-	switch {
-	case a.object != nil:
-		record, err = directory.NewObservation(origin, kind, id, a.at, directory.Observation{
-			Object: a.object, Empty: seen.empty(a.object), SkewMarginMS: directory.DefaultSkewMargin.Milliseconds(),
-		})
-	case a.outcome == outcomeGone && entity.Exists():
-		record, err = directory.NewMissing(origin, kind, id, a.at, directory.Missing{Reason: directory.ReasonDeleted})
-	default:
-		return nil, a.outcome, nil
-	}
-	if err != nil {
-		return nil, "", err
-	}
-	existed := entity.Exists()
-	news, _ := entity.apply(directory.Decode(record))
-	switch {
-	case !news:
-		return nil, outcomeUnchanged, nil
-	case existed && !entity.Exists():
-		return &record, outcomeGone, nil
-	default:
-		return &record, outcomeChanged, nil
-	}
+func (r *passing) definitions() *definitions {
+	return &definitions{client: r.cfg.Client, pool: r.cfg.Pool, tenantKey: r.cfg.TenantKey, origin: r.origin, pace: r.pace}
 }
 
 // Whoever was asked for again since stays.

@@ -33,9 +33,7 @@ func (p *progress) see(o objects) (departments []string) {
 			continue
 		}
 		e := sighting{kind: o.kind, id: id, at: o.page.RequestedAt, object: object}
-		if json.Unmarshal(object, &e.fields) != nil {
-			e.fields = nil // of no field can be said that it is absent
-		}
+		e.fields = membersOf(object) // where there are none, of no field can be said that it is absent
 		p.sightings = append(p.sightings, e)
 		if o.kind == directory.KindDepartment {
 			departments = append(departments, id)

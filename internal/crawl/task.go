@@ -55,7 +55,8 @@ func (t task) String() string {
 type sweep struct {
 	id        string
 	appID     string
-	startedAt time.Time // on Feishu's clock; zero until the first answer
+	source    directory.Source // of its records; that of the crawler where empty
+	startedAt time.Time        // on Feishu's clock; zero until the first answer
 	scope     scope
 	resumed   bool
 

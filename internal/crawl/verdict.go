@@ -50,7 +50,7 @@ func verdictOf(kind directory.Kind, object json.RawMessage) verdict {
 		return removed(reason)
 	}
 	var departments []json.RawMessage
-	if kind == directory.KindUser && !e.shows("status") &&
+	if kind == directory.KindUser && !shows(e.fields, "status") &&
 		(json.Unmarshal(e.fields["department_ids"], &departments) != nil || len(departments) == 0) {
 		return verdictUnproven
 	}

@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
@@ -32,7 +33,7 @@ func TestDisorderDeleteBeforeMove(t *testing.T) {
 			deleted(30, `{"open_department_id":"od-1"}`, `{"open_department_id":"od-1","status":{"is_deleted":false}}`),
 		},
 		want: `{"name":"a","parent_department_id":"od-9","status":{"is_deleted":true}}`,
-		gone: directory.ReasonDeleted,
+		gone: directory.ReasonDeleted, hints: hints{subtree},
 	}.check(t, sales)
 }
 
@@ -180,7 +181,7 @@ func TestDisorderAParentClearedToTheRoot(t *testing.T) {
 		rule{
 			name:    name,
 			records: []directory.Record{under, updated(20, object, `{"parent_department_id":"od-9"}`)},
-			want:    `{"name":"a","parent_department_id":"0"}`,
+			want:    `{"name":"a","parent_department_id":"0"}`, hints: hints{subtree},
 		}.check(t, sales)
 	}
 	rule{
@@ -245,4 +246,32 @@ func TestDisorderActivation(t *testing.T) {
 		},
 		want: `{"name":"b","status":{"is_activated":true,"is_unjoin":false,"is_resigned":false}}`, hints: hints{incomplete},
 	}.check(t, zhang)
+}
+
+// What a department brings with it into an app's range no event tells, so one that
+// came, came back or moved asks for it; one that an observation shows does not.
+func TestSubtreeIsAskedFor(t *testing.T) {
+	t.Parallel()
+	apply := func(records ...directory.Record) []directory.Hint {
+		_, all := fold(t, sales, records...)
+		return all
+	}
+	department := `{"open_department_id":"od-1","name":"a","parent_department_id":"od-9"}`
+	renamed := updated(40, `{"open_department_id":"od-1","name":"b","parent_department_id":"od-9"}`, `{"name":"a"}`)
+	for name, test := range map[string]struct {
+		records []directory.Record
+		asked   bool
+	}{
+		"new":              {[]directory.Record{created(20, department)}, true},
+		"new and known":    {[]directory.Record{listed(60, department), created(20, department)}, false},
+		"seen":             {[]directory.Record{listed(20, department)}, false},
+		"renamed":          {[]directory.Record{listed(20, department), renamed}, false},
+		"unknown, renamed": {[]directory.Record{renamed}, true},
+		"back":             {[]directory.Record{listed(20, department), deleted(30, `{"open_department_id":"od-1"}`, department), created(40, department)}, true},
+		"gone":             {[]directory.Record{listed(20, department), deleted(30, `{"open_department_id":"od-1"}`, department)}, false},
+	} {
+		if asked := slices.Contains(apply(test.records...), directory.HintSubtree); asked != test.asked {
+			t.Errorf("%s: asked: %v", name, asked)
+		}
+	}
 }

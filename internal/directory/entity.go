@@ -18,6 +18,10 @@ const (
 	KindCustomAttribute   Kind = "custom_attribute"    // a definition, keyed by id
 	KindCustomAttrSetting Kind = "custom_attr_setting" // one a company; see CustomAttrSettingID
 
+	// KindScope is of the events that tell what the app may see. They fold into
+	// nothing, and ask for a sweep.
+	KindScope Kind = "scope"
+
 	KindSweep Kind = "sweep" // keyed by the sweep's id; folded by its own two records
 )
 

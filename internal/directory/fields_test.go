@@ -14,6 +14,7 @@ const (
 	afterGoing  = directory.HintAfterGoing
 	unsure      = directory.HintPlacement
 	incomplete  = directory.HintIncomplete
+	subtree     = directory.HintSubtree
 	late        = directory.HintLate
 	undecodable = directory.HintUndecodable
 )
@@ -135,12 +136,13 @@ func TestFieldsOfADepartmentsEvent(t *testing.T) {
 			hints: hints{incomplete},
 		},
 		{
-			name: "a move alone asks for nothing",
+			name: "a move alone asks for what it brings into sight only",
 			records: []directory.Record{
 				listed(1, `{"open_department_id":"od-1","parent_department_id":"od-0"}`),
 				updated(2, `{"open_department_id":"od-1","parent_department_id":"od-2"}`, `{"parent_department_id":"od-0"}`),
 			},
-			want: `{"parent_department_id":"od-2"}`,
+			want:  `{"parent_department_id":"od-2"}`,
+			hints: hints{subtree},
 		},
 		{
 			name: "a parent that was cleared, or is empty, is the root",
@@ -148,7 +150,8 @@ func TestFieldsOfADepartmentsEvent(t *testing.T) {
 				listed(1, `{"open_department_id":"od-1","parent_department_id":"od-0"}`),
 				updated(2, `{"open_department_id":"od-1"}`, `{"parent_department_id":"od-0"}`),
 			},
-			want: `{"parent_department_id":"0"}`,
+			want:  `{"parent_department_id":"0"}`,
+			hints: hints{subtree},
 		},
 		{
 			name:    "an empty parent is the root",

@@ -16,6 +16,7 @@ const (
 	HintBeforeSweep Hint = "before_sweep" // it is older than a sweep that already looked
 	HintUndecodable Hint = "undecodable"  // part of it could not be read
 	HintDefinitions Hint = "definitions"  // custom attributes came, went, or can be read or not any more
+	HintSubtree     Hint = "subtree"      // a department came, came back or moved: no event tells whom that brings into an app's range
 	HintEvent       Hint = "event"        // no doubt: an event was heard, and every event is to be verified
 )
 

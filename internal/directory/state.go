@@ -55,7 +55,7 @@ func (s *State) Gone() (Reason, time.Time) {
 // Apply folds one change into the state.
 func (s *State) Apply(c Change) Effect {
 	e := Effect{Hints: slices.Clone(c.Hints)}
-	known := s.Known()
+	known, under := s.Known(), HangsOn(s)
 	for _, f := range c.Fields {
 		s.put(f, Stamp{Time: c.Time, Changed: f.Changed, EventID: c.EventID}, &e)
 	}
@@ -74,8 +74,20 @@ func (s *State) Apply(c Change) Effect {
 	if (c.Event || c.Claim == ClaimGone) && s.heardAfterGoing() {
 		e.hint(HintAfterGoing)
 	}
+	if c.Event && s.Exists() && HangsOn(s) != under {
+		e.hint(HintSubtree)
+	}
 	e.Hints = sortHints(e.Hints)
 	return e
+}
+
+// HangsOn says where in the tree a department is: another answer means that it
+// came or moved. It is empty for one that does not exist, and for other kinds.
+func HangsOn(s *State) string {
+	if s.Key.Kind != KindDepartment || !s.Exists() {
+		return ""
+	}
+	return "under " + string(s.value(fieldParent))
 }
 
 // put sets one field if the stamp is greater than the one it has.

@@ -15,10 +15,6 @@ type subject struct {
 	paths [][]string // else: below the event's body, the first that is there counts
 }
 
-// kindScope is of the events that tell what the app may see. They fold into
-// nothing, and ask for a sweep.
-const kindScope directory.Kind = "scope"
-
 // subjects are the types that the mirror knows: the 13 of contact v3, and those
 // of the generation before, which an old app can get unasked.
 func subjects() map[string]subject {
@@ -40,7 +36,7 @@ func subjects() map[string]subject {
 		directory.EventEmployeeTypeUpdated:     employeeType,
 		directory.EventEmployeeTypeDeleted:     employeeType,
 		directory.EventCustomAttrsUpdated:      {kind: directory.KindCustomAttrSetting, id: directory.CustomAttrSettingID},
-		directory.EventScopeUpdated:            {kind: kindScope},
+		directory.EventScopeUpdated:            {kind: directory.KindScope},
 		"user_add":                             oldUser,
 		"user_update":                          oldUser,
 		"user_leave":                           oldUser,
@@ -48,7 +44,7 @@ func subjects() map[string]subject {
 		"dept_add":                             oldDepartment,
 		"dept_update":                          oldDepartment,
 		"dept_delete":                          oldDepartment,
-		"contact_scope_change":                 {kind: kindScope},
+		"contact_scope_change":                 {kind: directory.KindScope},
 	}
 }
 

@@ -51,8 +51,10 @@ type Config struct {
 	// makes the mirror stale. 24 h if zero; negative if nobody sweeps by the
 	// clock, and no sweep is too old.
 	SweepInterval time.Duration
-	MaxWait       time.Duration // for at_least_as_fresh; 5 s if zero
-	Timeout       time.Duration // of a call that comes without a deadline; 10 s if zero
+	MonthlyCalls  int64          // most calls to Feishu in a month; 0 is no limit
+	Channel       func() Channel // how events come into this process; nil where another one receives them
+	MaxWait       time.Duration  // for at_least_as_fresh; 5 s if zero
+	Timeout       time.Duration  // of a call that comes without a deadline; 10 s if zero
 }
 
 // Service implements the RPCs. It is made by [New] and ended by [Service.Close].
@@ -64,6 +66,8 @@ type Service struct {
 	log           Log
 	tenant        atomic.Pointer[string] // nil until it is known; see company
 	sweepInterval time.Duration
+	monthlyCalls  int64
+	channel       func() Channel
 	maxWait       time.Duration
 	timeout       time.Duration
 	authenticator authenticator
@@ -96,6 +100,8 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{
 		pool: pool, log: cfg.Log,
 		sweepInterval: orDefault(cfg.SweepInterval, defaultSweepInterval),
+		monthlyCalls:  cfg.MonthlyCalls,
+		channel:       cfg.Channel,
 		maxWait:       orDefault(cfg.MaxWait, defaultMaxWait),
 		timeout:       orDefault(cfg.Timeout, defaultTimeout),
 		authenticator: authenticator{clients: clients},

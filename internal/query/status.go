@@ -2,9 +2,11 @@ package query
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
@@ -15,10 +17,28 @@ const (
 	stateComplete   = "complete"
 	stateIncomplete = "incomplete"
 	stateStale      = "stale"
+	stateHeld       = "held"
+	stateRed        = "red"
 )
 
-// staleAfter is how far the projector may be behind.
-const staleAfter = time.Minute
+const (
+	// staleAfter is how far the projector may be behind.
+	staleAfter = time.Minute
+	// deafAfter is for how long events may not come in where they should.
+	deafAfter = 15 * time.Minute
+	// silentAfter is how old what a service said of itself may be: it says so four
+	// times a minute.
+	silentAfter = 2 * time.Minute
+)
+
+// Channel is how it stands with Feishu's events, as the service sees it.
+type Channel struct {
+	Events         string // webhook, websocket or none
+	Connected, Red bool
+	Problem        string
+	HeardAt        time.Time // zero: not yet
+	CheckedAt      time.Time
+}
 
 // GetSyncStatus implements the RPC.
 func (s *Service) GetSyncStatus(ctx context.Context, req *pb.GetSyncStatusRequest) (*pb.GetSyncStatusResponse, error) {
@@ -40,90 +60,73 @@ func (s *Service) GetSyncStatus(ctx context.Context, req *pb.GetSyncStatusReques
 	if err != nil {
 		return nil, err
 	}
+	held, heldErr := row.held()
+	hidden, hiddenErr := row.hidden()
+	drift, driftErr := row.drift()
+	if err := errors.Join(heldErr, hiddenErr, driftErr); err != nil {
+		return nil, err
+	}
+	channel := row.eventChannel()
+	if s.channel != nil {
+		own := s.channel()
+		channel = &own
+	}
 	return &pb.GetSyncStatusResponse{
-		State:        s.state(now, row, meta.staleness.AsDuration()),
+		State:        s.state(now, row, channel, len(held) > 0, meta.staleness.AsDuration()),
 		HeadPosition: &now.head, LastCompleteSweep: row.lastSweep(), RunningSweep: row.runningSweep(),
 		Counts:        &pb.Counts{Users: &row.users, Departments: &row.departments, Memberships: &row.memberships},
 		ParkedRecords: &row.parked, RereadQueueLength: &row.rereads, UnresolvedDepartments: &row.unresolved,
+		HeldRemovals: held, HiddenFields: hidden, EventChannel: channel.message(now.at),
+		Drift: drift, SampledEntities: &row.sampled, NextSweepAt: s.nextSweep(row), SweepRequests: row.requests,
+		CallsThisMonth: &row.calls, CallsThisMonthLimit: &s.monthlyCalls,
 		Position: meta.position, ConsistencyToken: meta.consistencyToken, MirroredAt: meta.mirroredAt,
 		Staleness: meta.staleness, UpstreamConfirmedAt: meta.upstreamConfirmedAt,
 	}, nil
 }
 
-// state puts it in one word. With an interval of zero nobody sweeps by the clock,
-// so no sweep is too old.
-func (s *Service) state(now moment, row syncRow, staleness time.Duration) string {
+// state puts it in one word: what somebody has to do something about comes first.
+// With an interval of zero nobody sweeps by the clock, so no sweep is too old.
+func (s *Service) state(now moment, row syncRow, channel *Channel, held bool, staleness time.Duration) string {
 	switch {
+	case channel != nil && channel.Red && now.at.Sub(channel.CheckedAt) < silentAfter:
+		return stateRed
 	case row.last.startedAt == nil:
 		return stateIncomplete
-	case staleness > staleAfter, s.sweepInterval > 0 && now.at.Sub(*row.last.startedAt) > 2*s.sweepInterval:
+	case held:
+		return stateHeld
+	case staleness > staleAfter, s.sweepInterval > 0 && now.at.Sub(*row.last.startedAt) > 2*s.sweepInterval, channel.deaf(now.at):
 		return stateStale
 	default:
 		return stateComplete
 	}
 }
 
-// syncRow is the one row of selectSyncStatus.
-type syncRow struct {
-	last, running struct {
-		id                     *string
-		startedAt, completedAt *time.Time
-	}
-	listsTotal, listsDone, departmentsSeen, usersSeen, appended, unchanged int64
-	users, departments, memberships                                        int64
-	parked, rereads, unresolved                                            int64
+// deaf reports whether events should have come in and could not.
+func (c *Channel) deaf(now time.Time) bool {
+	return c != nil && c.Events != "none" && !c.HeardAt.IsZero() && now.Sub(c.HeardAt) > deafAfter
 }
 
-func (r *syncRow) targets() []any {
-	return []any{
-		&r.last.id, &r.last.startedAt, &r.last.completedAt,
-		&r.running.id, &r.running.startedAt, &r.appended, &r.unchanged,
-		&r.listsTotal, &r.listsDone, &r.departmentsSeen, &r.usersSeen,
-		&r.users, &r.departments, &r.memberships,
-		&r.parked, &r.rereads, &r.unresolved,
-	}
-}
-
-func (r *syncRow) lastSweep() *pb.Sweep {
-	if r.last.id == nil {
+func (c *Channel) message(now time.Time) *pb.EventChannel {
+	if c == nil {
 		return nil
 	}
-	return &pb.Sweep{SweepId: *r.last.id, StartedAt: timestamp(r.last.startedAt), CompletedAt: timestamp(r.last.completedAt)}
+	m := &pb.EventChannel{
+		Events: c.Events, Connected: &c.Connected, Red: &c.Red, Problem: c.Problem, CheckedAt: timestamppb.New(c.CheckedAt),
+	}
+	if !c.HeardAt.IsZero() {
+		m.HeardAt, m.SinceHeard = timestamppb.New(c.HeardAt), durationpb.New(max(0, now.Sub(c.HeardAt)))
+	}
+	return m
 }
 
-func (r *syncRow) runningSweep() *pb.RunningSweep {
-	if r.running.id == nil {
+// nextSweep is when one is due: at once, where something asks for it.
+func (s *Service) nextSweep(row syncRow) *timestamppb.Timestamp {
+	if row.last.startedAt == nil || s.sweepInterval < 0 {
 		return nil
 	}
-	return &pb.RunningSweep{
-		SweepId: *r.running.id, StartedAt: timestamppb.New(*r.running.startedAt),
-		ListsTotal: &r.listsTotal, ListsDone: &r.listsDone,
-		DepartmentsSeen: &r.departmentsSeen, UsersSeen: &r.usersSeen,
-		Appended: &r.appended, Unchanged: &r.unchanged,
+	at := row.last.startedAt.Add(s.sweepInterval)
+	if row.requestedAt != nil && row.requestedAt.Before(at) {
+		at = *row.requestedAt
 	}
+	return timestamppb.New(at)
 }
-
-// A department is unresolved where its path does not come down from the root.
-const selectSyncStatus = `SELECT ` + momentColumns + `,
-    l.sweep_id, l.started_at, l.completed_at,
-    r.sweep_id::text, r.started_at, coalesce(r.appended, 0), coalesce(r.unchanged, 0),
-    (SELECT count(*) FROM mirror.sweep_task AS t WHERE t.sweep_id = r.sweep_id),
-    (SELECT count(*) FROM mirror.sweep_task AS t WHERE t.sweep_id = r.sweep_id AND t.done),
-    (SELECT count(*) FROM mirror.sweep_seen AS e WHERE e.sweep_id = r.sweep_id AND e.entity_kind = 'department'),
-    (SELECT count(*) FROM mirror.sweep_seen AS e WHERE e.sweep_id = r.sweep_id AND e.entity_kind = 'user'),
-    (SELECT count(*) FROM directory.users AS u WHERE u.tenant_key = $1 AND u.removed_at IS NULL),
-    (SELECT count(*) FROM directory.departments AS d
-     WHERE d.tenant_key = $1 AND d.removed_at IS NULL AND d.open_department_id <> '0'),
-    (SELECT count(*) FROM directory.memberships AS m WHERE m.tenant_key = $1),
-    (SELECT count(*) FROM mirror.event_log_parked AS p WHERE p.tenant_key = $1),
-    (SELECT count(*) FROM mirror.reread_queue AS q WHERE q.tenant_key = $1),
-    (SELECT count(*) FROM directory.departments AS d
-     WHERE d.tenant_key = $1 AND d.removed_at IS NULL AND (d.path < '/0/' OR d.path >= '/00'))` + fromMoment + `
-LEFT JOIN LATERAL (
-    SELECT s.sweep_id, s.started_at, s.completed_at
-    FROM directory.sweeps AS s
-    WHERE s.tenant_key = $1 AND s.completed_at IS NOT NULL
-    ORDER BY s.started_at DESC
-    LIMIT 1
-) AS l ON true
-LEFT JOIN mirror.sweep AS r ON r.tenant_key = $1 AND r.state = 'running'`

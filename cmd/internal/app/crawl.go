@@ -32,6 +32,7 @@ type Crawl struct {
 	*crawl.Crawler
 	db     *Database
 	cfg    config.Config
+	tenant string
 	log    *eventlog.Log
 	mine   bool // the log was opened for this, and is closed with it
 	client *feishu.Client
@@ -111,7 +112,7 @@ type opening struct {
 }
 
 func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
-	c := &Crawl{db: o.db, logger: o.logger, cfg: o.cfg, log: o.log}
+	c := &Crawl{db: o.db, logger: o.logger, cfg: o.cfg, tenant: o.tenant, log: o.log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -130,6 +131,7 @@ func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
 	c.reread, err = crawl.NewRereader(crawl.RereadConfig{
 		Client: c.client, Pool: o.db.Pool, Log: c.log, TenantKey: o.tenant, AppID: o.cfg.FeishuAppID,
 		Rates: o.cfg.FeishuRates, Logger: o.logger, Metrics: o.rereads,
+		Below: func(ctx context.Context, ids ...string) (int, error) { return c.WalkBelow(ctx, ids...) },
 	})
 	if err != nil {
 		return nil, err

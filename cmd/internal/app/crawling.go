@@ -63,9 +63,13 @@ func (s *Service) crawlWith(ctx context.Context, c *Crawl) {
 	if s.cfg.Reread != crawl.RereadNever {
 		group.Go(func() error { c.reread.Run(ctx); return nil })
 	}
-	// Scheduled sweeps belong here, beside the re-reads: c.Crawler.Backfill waits
-	// for the lock where a pass of re-reads has it, and runs re-reads of its own
-	// while it has it. What asked for one is in mirror.sweep_request.
+	if s.sweeps != nil {
+		group.Go(func() error { s.sweeps.Run(ctx, c.Crawler); return nil })
+	}
+	drift := crawl.NewDrift(crawl.DriftConfig{
+		Pool: s.db.Pool, TenantKey: c.tenant, Now: c.client.Now, Sample: s.cfg.Reread != crawl.RereadNever, Logger: s.logger,
+	})
+	group.Go(func() error { drift.Run(ctx); return nil })
 	<-ctx.Done()
 	_ = group.Wait() // none of them fails
 }

@@ -31,10 +31,29 @@ func Examine(ctx context.Context, cfg config.Config, logger *slog.Logger) ([]pro
 	}
 	findings := databaseFindings(opening)
 	if db == nil {
-		return append(findings, probe.SkipFeishu("credentials", "calls are counted in the database")...), nil
+		findings = append(findings, probe.SkipFeishu("credentials", "calls are counted in the database")...)
+		return append(findings, webhookFinding(ctx, cfg)), nil
 	}
 	asked, err := examine(ctx, cfg, db, logger)
-	return append(findings, asked...), errors.Join(err, db.Close())
+	return append(append(findings, asked...), webhookFinding(ctx, cfg)), errors.Join(err, db.Close())
+}
+
+// webhookFinding says whether somebody listens for Feishu's callbacks.
+func webhookFinding(ctx context.Context, cfg config.Config) probe.Finding {
+	if cfg.Events != config.EventsWebhook {
+		return probe.Skipped("webhook", config.Variable("events")+" is not webhook")
+	}
+	return probe.Webhook(ctx, cfg.WebhookListen)
+}
+
+// ownConnections is how many long connections are the mirror's: that of a service
+// that says it has one.
+func ownConnections(ctx context.Context, db *Database, tenantKey string) (int, error) {
+	l, err := crawl.ReadListening(ctx, db.Pool, tenantKey, time.Now())
+	if err != nil || !l.Connected {
+		return 0, err
+	}
+	return 1, nil
 }
 
 // databaseFindings says how it went to open the database.
@@ -92,8 +111,12 @@ func examine(ctx context.Context, cfg config.Config, db *Database, logger *slog.
 		return nil, cli.Usage(err)
 	}
 	defer client.Close()
+	own, err := ownConnections(ctx, db, owner.TenantKey)
+	if err != nil {
+		return nil, err
+	}
 	findings = append(findings, probe.Feishu(ctx, probe.Config{
-		Client: client, AppID: cfg.FeishuAppID, TenantKey: cfg.FeishuTenantKey, Owner: owner,
+		Client: client, AppID: cfg.FeishuAppID, TenantKey: cfg.FeishuTenantKey, Owner: owner, Connections: own,
 	})...)
 	return findings, ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
@@ -18,15 +19,34 @@ type statusMetrics struct {
 	status func(context.Context) (*orgmirrorv1.GetSyncStatusResponse, error)
 }
 
-// figure is one of the status's numbers; ok is false where there is none.
+// figure is one of the status's numbers, or one for each of what labels name.
 type figure struct {
 	desc *prometheus.Desc
-	of   func(*orgmirrorv1.GetSyncStatusResponse) (value float64, ok bool)
+	kind prometheus.ValueType
+	of   func(*orgmirrorv1.GetSyncStatusResponse) []sample
+}
+
+// sample is a value, with the values of the figure's labels.
+type sample struct {
+	value  float64
+	labels []string
+}
+
+func one(value float64) []sample { return []sample{{value: value}} }
+
+func instant(t *timestamppb.Timestamp) []sample {
+	if t == nil {
+		return nil
+	}
+	return one(float64(t.AsTime().UnixMilli()) / 1000)
 }
 
 func figures() []figure {
 	count := func(name, help string, of func(*orgmirrorv1.GetSyncStatusResponse) int64) figure {
-		return figure{prometheus.NewDesc(name, help, nil, nil), func(s *orgmirrorv1.GetSyncStatusResponse) (float64, bool) { return float64(of(s)), true }}
+		return figure{
+			prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue,
+			func(s *orgmirrorv1.GetSyncStatusResponse) []sample { return one(float64(of(s))) },
+		}
 	}
 	return []figure{
 		count("orgmirror_users", "People who are there.", func(s *orgmirrorv1.GetSyncStatusResponse) int64 { return s.GetCounts().GetUsers() }),
@@ -35,20 +55,68 @@ func figures() []figure {
 		count("orgmirror_parked_records", "Parts of records that could not be read.", (*orgmirrorv1.GetSyncStatusResponse).GetParkedRecords),
 		count("orgmirror_reread_queue_entities", "Entities that wait to be read again.", (*orgmirrorv1.GetSyncStatusResponse).GetRereadQueueLength),
 		count("orgmirror_unresolved_departments", "Departments that do not hang on the root.", (*orgmirrorv1.GetSyncStatusResponse).GetUnresolvedDepartments),
+		count("orgmirror_hidden_fields", "Fields that the last complete walk found to be hidden although the mirror has them.", func(s *orgmirrorv1.GetSyncStatusResponse) int64 { return int64(len(s.GetHiddenFields())) }),
+		count("orgmirror_calls_this_month", "Calls to Feishu reserved in this calendar month (UTC).", (*orgmirrorv1.GetSyncStatusResponse).GetCallsThisMonth),
 		{
-			prometheus.NewDesc("orgmirror_staleness_seconds", "How long the first record that is not in the tables has waited; 0 at the log's end.", nil, nil),
-			func(s *orgmirrorv1.GetSyncStatusResponse) (float64, bool) {
-				return s.GetStaleness().AsDuration().Seconds(), true
+			prometheus.NewDesc("orgmirror_staleness_seconds", "How long the first record that is not in the tables has waited; 0 at the log's end.", nil, nil), prometheus.GaugeValue,
+			func(s *orgmirrorv1.GetSyncStatusResponse) []sample {
+				return one(s.GetStaleness().AsDuration().Seconds())
 			},
 		},
 		{
-			prometheus.NewDesc("orgmirror_last_complete_sweep_timestamp_seconds", "When the last complete walk of Feishu began; missing before the first.", nil, nil),
-			func(s *orgmirrorv1.GetSyncStatusResponse) (float64, bool) {
-				sweep := s.GetLastCompleteSweep()
-				return float64(sweep.GetStartedAt().AsTime().UnixMilli()) / 1000, sweep != nil
+			prometheus.NewDesc("orgmirror_last_complete_sweep_timestamp_seconds", "When the last complete walk of Feishu began; missing before the first.", nil, nil), prometheus.GaugeValue,
+			func(s *orgmirrorv1.GetSyncStatusResponse) []sample {
+				return instant(s.GetLastCompleteSweep().GetStartedAt())
 			},
+		},
+		{
+			prometheus.NewDesc("orgmirror_next_sweep_timestamp_seconds", "When the service walks next; missing where it never does, and before the first walk.", nil, nil), prometheus.GaugeValue,
+			func(s *orgmirrorv1.GetSyncStatusResponse) []sample { return instant(s.GetNextSweepAt()) },
+		},
+		{
+			prometheus.NewDesc("orgmirror_held_removals", "Entities whom the last complete walk did not see and who wait for a decision.", []string{"kind"}, nil), prometheus.GaugeValue,
+			heldRemovals,
+		},
+		{
+			prometheus.NewDesc("orgmirror_drift_total", "Differences to Feishu that no event told of within ten minutes, by kind and by what found them (sweep, reread, sample).", []string{"kind", "found_by"}, nil), prometheus.CounterValue,
+			drifted,
+		},
+		{
+			prometheus.NewDesc("orgmirror_drift_sampled_total", "Entities that were read again for no other reason than to find drift.", nil, nil), prometheus.CounterValue,
+			func(s *orgmirrorv1.GetSyncStatusResponse) []sample { return one(float64(s.GetSampledEntities())) },
 		},
 	}
+}
+
+// heldRemovals are those of each kind that can be held, none of them too.
+func heldRemovals(s *orgmirrorv1.GetSyncStatusResponse) []sample {
+	held := map[string]int64{}
+	for _, h := range s.GetHeldRemovals() {
+		held[h.GetEntityKind()] += h.GetEntities()
+	}
+	var samples []sample
+	for _, kind := range []string{"department", "user"} {
+		samples = append(samples, sample{float64(held[kind]), []string{kind}})
+	}
+	return samples
+}
+
+// drifted begins at zero where most is: a counter that begins at one has no rate.
+func drifted(s *orgmirrorv1.GetSyncStatusResponse) []sample {
+	found := map[[2]string]int64{}
+	for _, kind := range []string{"department", "user"} {
+		for _, by := range []string{"sweep", "reread", "sample"} {
+			found[[2]string{kind, by}] = 0
+		}
+	}
+	for _, d := range s.GetDrift() {
+		found[[2]string{d.GetEntityKind(), d.GetFoundBy()}] = d.GetEntities()
+	}
+	var samples []sample
+	for labels, n := range found {
+		samples = append(samples, sample{float64(n), labels[:]})
+	}
+	return samples
 }
 
 // Describe implements prometheus.Collector.
@@ -67,8 +135,8 @@ func (m statusMetrics) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for _, f := range figures() {
-		if value, ok := f.of(status); ok {
-			ch <- prometheus.MustNewConstMetric(f.desc, prometheus.GaugeValue, value)
+		for _, v := range f.of(status) {
+			ch <- prometheus.MustNewConstMetric(f.desc, f.kind, v.value, v.labels...)
 		}
 	}
 }

@@ -72,7 +72,8 @@ func busyService(t *testing.T) []*dto.MetricFamily {
 	}
 	const anyPort = "127.0.0.1:0"
 	cfg := config.Config{
-		HTTPListen: anyPort, GRPCListen: anyPort, MetricsListen: anyPort, APIClients: clients,
+		SweepInterval: 24 * time.Hour,
+		HTTPListen:    anyPort, GRPCListen: anyPort, MetricsListen: anyPort, APIClients: clients,
 		// The long connection has all figures of the intake. Nobody answers it.
 		Events: config.EventsWebsocket, FeishuBaseURL: "http://127.0.0.1:1", FeishuAppID: "cli_1", FeishuAppSecret: "s",
 	}

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu/callback"
 	"github.com/orgmirror/orgmirror/internal/intake"
@@ -23,6 +25,17 @@ type receiver struct {
 	listener  net.Listener // of the webhook
 	webhook   http.Handler
 	websocket *intake.Websocket
+}
+
+// listening is how it stands with the events at an instant.
+func (r *receiver) listening(now time.Time) crawl.Listening {
+	l := crawl.Listening{Events: string(r.way), HeardAt: now}
+	if r.websocket == nil {
+		return l // the webhook waits to be called
+	}
+	h := r.websocket.Health()
+	l.Connected, l.Red, l.Problem, l.HeardAt = h.Connected, h.Red, h.Problem, h.LastFrame
+	return l
 }
 
 // openReceiver makes what receives events. Its address is open already.
@@ -71,13 +84,4 @@ func (r *receiver) run(stop <-chan struct{}) error {
 		<-stop
 		return nil
 	}
-}
-
-// EventsHealth is how it stands with the long connection. Without one there is
-// nothing to tell: the webhook waits to be called.
-func (s *Service) EventsHealth() (health intake.Health, ok bool) {
-	if s.receive == nil || s.receive.websocket == nil {
-		return intake.Health{}, false
-	}
-	return s.receive.websocket.Health(), true
 }

@@ -46,6 +46,7 @@ type Service struct {
 	receive *receiver
 
 	rereads  *crawl.RereadMetrics
+	sweeps   *crawl.Sweeper // nil: the service never sweeps
 	project  *projector.Projector
 	grpc     *grpc.Server
 	loopback net.Listener     // from REST to gRPC
@@ -72,6 +73,11 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
 		return nil, err
 	}
+	if cfg.SweepInterval > 0 {
+		if s.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: s.metrics}); err != nil {
+			return nil, err
+		}
+	}
 	if s.receive, err = openReceiver(ctx, cfg, s); err != nil {
 		return nil, err
 	}
@@ -81,6 +87,7 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	s.query, err = query.New(ctx, query.Config{
 		Pool: db.Pool, Log: s.log, TenantKey: cfg.FeishuTenantKey, Clients: cfg.APIClients,
 		Logger: logger, Registerer: s.metrics,
+		SweepInterval: SweepInterval(cfg), MonthlyCalls: cfg.FeishuMonthlyCalls, Channel: s.channel,
 	})
 	if err != nil {
 		return nil, err
@@ -97,6 +104,15 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	}
 	s.rest, err = gateway.Handler(ctx, s.conn)
 	return s, err
+}
+
+// SweepInterval is how often there is a sweep, as queries want to know it:
+// negative where the service never sweeps, and no sweep is too old.
+func SweepInterval(cfg config.Config) time.Duration {
+	if cfg.SweepInterval == 0 {
+		return -1
+	}
+	return cfg.SweepInterval
 }
 
 // Close ends what OpenService began. Run must have returned.
@@ -130,6 +146,7 @@ func (s *Service) Run(ctx context.Context) error {
 	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
 	return chain(ctx,
 		s.receive.run,
+		s.attending,
 		s.crawling,
 		s.projecting,
 		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -31,6 +32,7 @@ type Config struct {
 	FeishuMonthlyCalls int64 // 0: no limit of ours
 	MaxRemovals        crawl.MaxRemovals
 	Reread             crawl.Policy
+	SweepInterval      time.Duration // 0: the service never sweeps by itself
 
 	Events                  Events // the zero value is EventsNone too
 	FeishuVerificationToken string
@@ -68,6 +70,7 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		FeishuMonthlyCalls:      l.count("feishu_monthly_calls"),
 		MaxRemovals:             l.maxRemovals("max_removals"),
 		Reread:                  l.policy("reread"),
+		SweepInterval:           l.interval("sweep_interval"),
 		Events:                  l.events("events"),
 		FeishuVerificationToken: l.get("feishu_verification_token").text,
 		FeishuEncryptKey:        l.get("feishu_encrypt_key").text,
@@ -140,6 +143,15 @@ func (l *loader) count(key string) int64 {
 		l.invalid(key, "must be a whole number, 0 or more")
 	}
 	return n
+}
+
+// interval reads a time span of a second or more, or 0.
+func (l *loader) interval(key string) time.Duration {
+	d, err := time.ParseDuration(l.get(key).text)
+	if err != nil || d != 0 && d < time.Second {
+		l.invalid(key, "must be a time span such as 24h or 90m, a second or more, or 0")
+	}
+	return d
 }
 
 // address reads host:port. An empty host would listen on every interface; it is

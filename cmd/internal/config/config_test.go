@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -100,6 +101,7 @@ func TestLoad(t *testing.T) {
 			"MIRROR_LOG_LEVEL=loud",
 			"MIRROR_FEISHU_RATE=fast",
 			"MIRROR_FEISHU_MONTHLY_CALLS=-1",
+			"MIRROR_SWEEP_INTERVAL=daily",
 			"MIRROR_FEISHU_APP_SECRET=hush", "MIRROR_FEISHU_APP_SECRET_FILE=/run/secret",
 			"MIRROR_API_CLIENTS_FILE=/no/such/file",
 			"MIRROR_CLIENT_FILE=" + empty,
@@ -119,6 +121,7 @@ func TestLoad(t *testing.T) {
 			`--feishu-base-url: "open.feishu.cn": must be a URL such as https://open.feishu.cn`,
 			`MIRROR_FEISHU_RATE: "fast" is neither default, off nor figures`,
 			`MIRROR_FEISHU_MONTHLY_CALLS: "-1": must be a whole number, 0 or more`,
+			`MIRROR_SWEEP_INTERVAL: "daily": must be a time span such as 24h or 90m, a second or more, or 0`,
 			`MIRROR_EVENTS is webhook, and MIRROR_FEISHU_VERIFICATION_TOKEN is not set: `,
 			`--grpc-listen: "8081": must be host:port, such as 127.0.0.1:8081`,
 			`MIRROR_METRICS_LISTEN: ":2112": must be host:port, such as 127.0.0.1:2112`,
@@ -235,6 +238,18 @@ func TestConfigLogValueShowsEverySetting(t *testing.T) {
 	for _, s := range config.Settings() {
 		if !shown[s.Key] && s.Key != "config" {
 			t.Errorf("%s is not shown", s.Key)
+		}
+	}
+}
+
+func TestSweepInterval(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{"": 24 * time.Hour, "0": 0, "0s": 0, "90m": 90 * time.Minute, "1s": time.Second, "999ms": -1, "-1h": -1, "3600": -1} {
+		flags := pflag.NewFlagSet("mirror", pflag.ContinueOnError)
+		config.Register(flags, config.Service)
+		c, err := config.Load(flags, []string{"MIRROR_SWEEP_INTERVAL=" + text})
+		if (err != nil) != (want < 0) || err == nil && c.SweepInterval != want {
+			t.Errorf("%q: %s, %v", text, c.SweepInterval, err)
 		}
 	}
 }

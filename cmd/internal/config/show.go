@@ -20,6 +20,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("feishu_rate", c.FeishuRate),
 		slog.Int64("feishu_monthly_calls", c.FeishuMonthlyCalls),
 		slog.String("reread", string(c.Reread)),
+		slog.Duration("sweep_interval", c.SweepInterval),
 		slog.String("events", string(c.Events)),
 		slog.String("feishu_verification_token", showSecret(c.FeishuVerificationToken)),
 		slog.String("feishu_encrypt_key", showSecret(c.FeishuEncryptKey)),

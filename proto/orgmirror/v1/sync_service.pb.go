@@ -75,11 +75,15 @@ func (x *GetSyncStatusRequest) GetAtLeastAsFresh() string {
 // GetSyncStatusResponse is the state of the mirror.
 type GetSyncStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One word:
+	// One word, the first of these that is true:
+	//   - red: Feishu refuses the long connection, so events do not come until
+	//     somebody has looked;
 	//   - incomplete: there was no complete sweep of Feishu yet;
-	//   - stale: the last complete one began more than two sweep intervals ago, or
-	//     staleness is over 60 seconds;
-	//   - complete: neither.
+	//   - held: removals wait for somebody's decision;
+	//   - stale: the last complete sweep began more than two sweep intervals ago,
+	//     staleness is over 60 seconds, or a service that receives events has not
+	//     done so for 15 minutes;
+	//   - complete: none of these.
 	//
 	// Other words may come.
 	State string `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`
@@ -100,6 +104,29 @@ type GetSyncStatusResponse struct {
 	// Departments that hang in the air: neither below the root nor among what
 	// the mirror's app was given as its scope.
 	UnresolvedDepartments *int64 `protobuf:"varint,8,opt,name=unresolved_departments,json=unresolvedDepartments,proto3,oneof" json:"unresolved_departments,omitempty"`
+	// Whom the last complete sweep did not see, and who may not go without
+	// somebody's approval; a set each kind.
+	HeldRemovals []*HeldRemovals `protobuf:"bytes,9,rep,name=held_removals,json=heldRemovals,proto3" json:"held_removals,omitempty"`
+	// Fields that the last complete sweep found to be hidden although the mirror has
+	// them: a permission seems to be lost. Nothing was cleared.
+	HiddenFields []*HiddenField `protobuf:"bytes,10,rep,name=hidden_fields,json=hiddenFields,proto3" json:"hidden_fields,omitempty"`
+	// How events come in, as the service tells; absent where none ran yet.
+	EventChannel *EventChannel `protobuf:"bytes,11,opt,name=event_channel,json=eventChannel,proto3" json:"event_channel,omitempty"`
+	// Differences between Feishu and the mirror that no event told of, since the
+	// log began.
+	Drift []*Drift `protobuf:"bytes,12,rep,name=drift,proto3" json:"drift,omitempty"`
+	// Entities that were read again for no other reason than to find drift.
+	SampledEntities *int64 `protobuf:"varint,13,opt,name=sampled_entities,json=sampledEntities,proto3,oneof" json:"sampled_entities,omitempty"`
+	// When the next sweep is due, on Feishu's clock; absent where nobody sweeps by
+	// the clock, and before the first sweep. May be in the past, while it cannot be
+	// made.
+	NextSweepAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=next_sweep_at,json=nextSweepAt,proto3" json:"next_sweep_at,omitempty"`
+	// What asks for a sweep beside the clock: scope, custom_attrs, down, silence.
+	SweepRequests []string `protobuf:"bytes,15,rep,name=sweep_requests,json=sweepRequests,proto3" json:"sweep_requests,omitempty"`
+	// Calls to Feishu reserved in this calendar month (UTC).
+	CallsThisMonth *int64 `protobuf:"varint,16,opt,name=calls_this_month,json=callsThisMonth,proto3,oneof" json:"calls_this_month,omitempty"`
+	// The most of them, as configured; 0 where nothing is.
+	CallsThisMonthLimit *int64 `protobuf:"varint,17,opt,name=calls_this_month_limit,json=callsThisMonthLimit,proto3,oneof" json:"calls_this_month_limit,omitempty"`
 	// The answer is the directory at this position of the log; 0 before the first
 	// record.
 	Position *int64 `protobuf:"varint,20,opt,name=position,proto3,oneof" json:"position,omitempty"`
@@ -200,6 +227,69 @@ func (x *GetSyncStatusResponse) GetRereadQueueLength() int64 {
 func (x *GetSyncStatusResponse) GetUnresolvedDepartments() int64 {
 	if x != nil && x.UnresolvedDepartments != nil {
 		return *x.UnresolvedDepartments
+	}
+	return 0
+}
+
+func (x *GetSyncStatusResponse) GetHeldRemovals() []*HeldRemovals {
+	if x != nil {
+		return x.HeldRemovals
+	}
+	return nil
+}
+
+func (x *GetSyncStatusResponse) GetHiddenFields() []*HiddenField {
+	if x != nil {
+		return x.HiddenFields
+	}
+	return nil
+}
+
+func (x *GetSyncStatusResponse) GetEventChannel() *EventChannel {
+	if x != nil {
+		return x.EventChannel
+	}
+	return nil
+}
+
+func (x *GetSyncStatusResponse) GetDrift() []*Drift {
+	if x != nil {
+		return x.Drift
+	}
+	return nil
+}
+
+func (x *GetSyncStatusResponse) GetSampledEntities() int64 {
+	if x != nil && x.SampledEntities != nil {
+		return *x.SampledEntities
+	}
+	return 0
+}
+
+func (x *GetSyncStatusResponse) GetNextSweepAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NextSweepAt
+	}
+	return nil
+}
+
+func (x *GetSyncStatusResponse) GetSweepRequests() []string {
+	if x != nil {
+		return x.SweepRequests
+	}
+	return nil
+}
+
+func (x *GetSyncStatusResponse) GetCallsThisMonth() int64 {
+	if x != nil && x.CallsThisMonth != nil {
+		return *x.CallsThisMonth
+	}
+	return 0
+}
+
+func (x *GetSyncStatusResponse) GetCallsThisMonthLimit() int64 {
+	if x != nil && x.CallsThisMonthLimit != nil {
+		return *x.CallsThisMonthLimit
 	}
 	return 0
 }
@@ -477,13 +567,326 @@ func (x *Counts) GetMemberships() int64 {
 	return 0
 }
 
+// HeldRemovals are entities of one kind that wait for a decision.
+type HeldRemovals struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep that did not see them; `backfill removals` decides by it.
+	SweepId string `protobuf:"bytes,1,opt,name=sweep_id,json=sweepId,proto3" json:"sweep_id,omitempty"`
+	// user or department.
+	EntityKind string `protobuf:"bytes,2,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
+	// How many they are.
+	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
+	// How many there were of the kind before the sweep.
+	Live          *int64 `protobuf:"varint,4,opt,name=live,proto3,oneof" json:"live,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeldRemovals) Reset() {
+	*x = HeldRemovals{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeldRemovals) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeldRemovals) ProtoMessage() {}
+
+func (x *HeldRemovals) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeldRemovals.ProtoReflect.Descriptor instead.
+func (*HeldRemovals) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *HeldRemovals) GetSweepId() string {
+	if x != nil {
+		return x.SweepId
+	}
+	return ""
+}
+
+func (x *HeldRemovals) GetEntityKind() string {
+	if x != nil {
+		return x.EntityKind
+	}
+	return ""
+}
+
+func (x *HeldRemovals) GetEntities() int64 {
+	if x != nil && x.Entities != nil {
+		return *x.Entities
+	}
+	return 0
+}
+
+func (x *HeldRemovals) GetLive() int64 {
+	if x != nil && x.Live != nil {
+		return *x.Live
+	}
+	return 0
+}
+
+// HiddenField is a field that Feishu shows no more.
+type HiddenField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// user or department.
+	EntityKind string `protobuf:"bytes,1,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
+	// By Feishu's name.
+	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
+	// The permission that would show it; empty where it needs none.
+	Permission    string `protobuf:"bytes,3,opt,name=permission,proto3" json:"permission,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HiddenField) Reset() {
+	*x = HiddenField{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HiddenField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HiddenField) ProtoMessage() {}
+
+func (x *HiddenField) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HiddenField.ProtoReflect.Descriptor instead.
+func (*HiddenField) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HiddenField) GetEntityKind() string {
+	if x != nil {
+		return x.EntityKind
+	}
+	return ""
+}
+
+func (x *HiddenField) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *HiddenField) GetPermission() string {
+	if x != nil {
+		return x.Permission
+	}
+	return ""
+}
+
+// EventChannel is the way by which events come.
+type EventChannel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// webhook, websocket or none.
+	Events string `protobuf:"bytes,1,opt,name=events,proto3" json:"events,omitempty"`
+	// The long connection is open.
+	Connected *bool `protobuf:"varint,2,opt,name=connected,proto3,oneof" json:"connected,omitempty"`
+	// Events do not come, and will not until somebody has looked.
+	Red *bool `protobuf:"varint,3,opt,name=red,proto3,oneof" json:"red,omitempty"`
+	// Why there is no long connection.
+	Problem string `protobuf:"bytes,4,opt,name=problem,proto3" json:"problem,omitempty"`
+	// The last frame of the long connection; for the other ways, when the service
+	// last listened. Absent before the first.
+	HeardAt *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=heard_at,json=heardAt,proto3" json:"heard_at,omitempty"`
+	// How long ago that was when the answer was made.
+	SinceHeard *durationpb.Duration `protobuf:"bytes,6,opt,name=since_heard,json=sinceHeard,proto3" json:"since_heard,omitempty"`
+	// When the service said all this.
+	CheckedAt     *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=checked_at,json=checkedAt,proto3" json:"checked_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventChannel) Reset() {
+	*x = EventChannel{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventChannel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventChannel) ProtoMessage() {}
+
+func (x *EventChannel) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventChannel.ProtoReflect.Descriptor instead.
+func (*EventChannel) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EventChannel) GetEvents() string {
+	if x != nil {
+		return x.Events
+	}
+	return ""
+}
+
+func (x *EventChannel) GetConnected() bool {
+	if x != nil && x.Connected != nil {
+		return *x.Connected
+	}
+	return false
+}
+
+func (x *EventChannel) GetRed() bool {
+	if x != nil && x.Red != nil {
+		return *x.Red
+	}
+	return false
+}
+
+func (x *EventChannel) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *EventChannel) GetHeardAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeardAt
+	}
+	return nil
+}
+
+func (x *EventChannel) GetSinceHeard() *durationpb.Duration {
+	if x != nil {
+		return x.SinceHeard
+	}
+	return nil
+}
+
+func (x *EventChannel) GetCheckedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CheckedAt
+	}
+	return nil
+}
+
+// Drift counts differences that no event told of within ten minutes.
+type Drift struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// user, department, employee_type or custom_attribute.
+	EntityKind string `protobuf:"bytes,1,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
+	// sweep; reread: after an event of another change, or on request; sample: among
+	// sampled_entities.
+	FoundBy string `protobuf:"bytes,2,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
+	// How often an entity was found to be otherwise than the mirror had it.
+	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
+	// When the last of them was, on Feishu's clock.
+	LastFoundAt   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_found_at,json=lastFoundAt,proto3" json:"last_found_at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Drift) Reset() {
+	*x = Drift{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Drift) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Drift) ProtoMessage() {}
+
+func (x *Drift) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Drift.ProtoReflect.Descriptor instead.
+func (*Drift) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Drift) GetEntityKind() string {
+	if x != nil {
+		return x.EntityKind
+	}
+	return ""
+}
+
+func (x *Drift) GetFoundBy() string {
+	if x != nil {
+		return x.FoundBy
+	}
+	return ""
+}
+
+func (x *Drift) GetEntities() int64 {
+	if x != nil && x.Entities != nil {
+		return *x.Entities
+	}
+	return 0
+}
+
+func (x *Drift) GetLastFoundAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastFoundAt
+	}
+	return nil
+}
+
 var File_orgmirror_v1_sync_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1forgmirror/v1/sync_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n" +
 	"\x14GetSyncStatusRequest\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xa1\x06\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xd3\n" +
+	"\n" +
 	"\x15GetSyncStatusResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12(\n" +
 	"\rhead_position\x18\x02 \x01(\x03H\x00R\fheadPosition\x88\x01\x01\x12C\n" +
@@ -492,8 +895,18 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\x06counts\x18\x05 \x01(\v2\x14.orgmirror.v1.CountsR\x06counts\x12*\n" +
 	"\x0eparked_records\x18\x06 \x01(\x03H\x01R\rparkedRecords\x88\x01\x01\x123\n" +
 	"\x13reread_queue_length\x18\a \x01(\x03H\x02R\x11rereadQueueLength\x88\x01\x01\x12:\n" +
-	"\x16unresolved_departments\x18\b \x01(\x03H\x03R\x15unresolvedDepartments\x88\x01\x01\x12\x1f\n" +
-	"\bposition\x18\x14 \x01(\x03H\x04R\bposition\x88\x01\x01\x12+\n" +
+	"\x16unresolved_departments\x18\b \x01(\x03H\x03R\x15unresolvedDepartments\x88\x01\x01\x12?\n" +
+	"\rheld_removals\x18\t \x03(\v2\x1a.orgmirror.v1.HeldRemovalsR\fheldRemovals\x12>\n" +
+	"\rhidden_fields\x18\n" +
+	" \x03(\v2\x19.orgmirror.v1.HiddenFieldR\fhiddenFields\x12?\n" +
+	"\revent_channel\x18\v \x01(\v2\x1a.orgmirror.v1.EventChannelR\feventChannel\x12)\n" +
+	"\x05drift\x18\f \x03(\v2\x13.orgmirror.v1.DriftR\x05drift\x12.\n" +
+	"\x10sampled_entities\x18\r \x01(\x03H\x04R\x0fsampledEntities\x88\x01\x01\x12>\n" +
+	"\rnext_sweep_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vnextSweepAt\x12%\n" +
+	"\x0esweep_requests\x18\x0f \x03(\tR\rsweepRequests\x12-\n" +
+	"\x10calls_this_month\x18\x10 \x01(\x03H\x05R\x0ecallsThisMonth\x88\x01\x01\x128\n" +
+	"\x16calls_this_month_limit\x18\x11 \x01(\x03H\x06R\x13callsThisMonthLimit\x88\x01\x01\x12\x1f\n" +
+	"\bposition\x18\x14 \x01(\x03H\aR\bposition\x88\x01\x01\x12+\n" +
 	"\x11consistency_token\x18\x15 \x01(\tR\x10consistencyToken\x12;\n" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
@@ -502,7 +915,10 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\x0e_head_positionB\x11\n" +
 	"\x0f_parked_recordsB\x16\n" +
 	"\x14_reread_queue_lengthB\x19\n" +
-	"\x17_unresolved_departmentsB\v\n" +
+	"\x17_unresolved_departmentsB\x13\n" +
+	"\x11_sampled_entitiesB\x13\n" +
+	"\x11_calls_this_monthB\x19\n" +
+	"\x17_calls_this_month_limitB\v\n" +
 	"\t_position\"\x9c\x01\n" +
 	"\x05Sweep\x12\x19\n" +
 	"\bsweep_id\x18\x01 \x01(\tR\asweepId\x129\n" +
@@ -535,7 +951,42 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\vmemberships\x18\x03 \x01(\x03H\x02R\vmemberships\x88\x01\x01B\b\n" +
 	"\x06_usersB\x0e\n" +
 	"\f_departmentsB\x0e\n" +
-	"\f_memberships2g\n" +
+	"\f_memberships\"\x9a\x01\n" +
+	"\fHeldRemovals\x12\x19\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\x12\x1f\n" +
+	"\ventity_kind\x18\x02 \x01(\tR\n" +
+	"entityKind\x12\x1f\n" +
+	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12\x17\n" +
+	"\x04live\x18\x04 \x01(\x03H\x01R\x04live\x88\x01\x01B\v\n" +
+	"\t_entitiesB\a\n" +
+	"\x05_live\"d\n" +
+	"\vHiddenField\x12\x1f\n" +
+	"\ventity_kind\x18\x01 \x01(\tR\n" +
+	"entityKind\x12\x14\n" +
+	"\x05field\x18\x02 \x01(\tR\x05field\x12\x1e\n" +
+	"\n" +
+	"permission\x18\x03 \x01(\tR\n" +
+	"permission\"\xbe\x02\n" +
+	"\fEventChannel\x12\x16\n" +
+	"\x06events\x18\x01 \x01(\tR\x06events\x12!\n" +
+	"\tconnected\x18\x02 \x01(\bH\x00R\tconnected\x88\x01\x01\x12\x15\n" +
+	"\x03red\x18\x03 \x01(\bH\x01R\x03red\x88\x01\x01\x12\x18\n" +
+	"\aproblem\x18\x04 \x01(\tR\aproblem\x125\n" +
+	"\bheard_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aheardAt\x12:\n" +
+	"\vsince_heard\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"sinceHeard\x129\n" +
+	"\n" +
+	"checked_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tcheckedAtB\f\n" +
+	"\n" +
+	"_connectedB\x06\n" +
+	"\x04_red\"\xb1\x01\n" +
+	"\x05Drift\x12\x1f\n" +
+	"\ventity_kind\x18\x01 \x01(\tR\n" +
+	"entityKind\x12\x19\n" +
+	"\bfound_by\x18\x02 \x01(\tR\afoundBy\x12\x1f\n" +
+	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12>\n" +
+	"\rlast_found_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vlastFoundAtB\v\n" +
+	"\t_entities2g\n" +
 	"\vSyncService\x12X\n" +
 	"\rGetSyncStatus\x12\".orgmirror.v1.GetSyncStatusRequest\x1a#.orgmirror.v1.GetSyncStatusResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
@@ -551,33 +1002,46 @@ func file_orgmirror_v1_sync_service_proto_rawDescGZIP() []byte {
 	return file_orgmirror_v1_sync_service_proto_rawDescData
 }
 
-var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_orgmirror_v1_sync_service_proto_goTypes = []any{
 	(*GetSyncStatusRequest)(nil),  // 0: orgmirror.v1.GetSyncStatusRequest
 	(*GetSyncStatusResponse)(nil), // 1: orgmirror.v1.GetSyncStatusResponse
 	(*Sweep)(nil),                 // 2: orgmirror.v1.Sweep
 	(*RunningSweep)(nil),          // 3: orgmirror.v1.RunningSweep
 	(*Counts)(nil),                // 4: orgmirror.v1.Counts
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 6: google.protobuf.Duration
+	(*HeldRemovals)(nil),          // 5: orgmirror.v1.HeldRemovals
+	(*HiddenField)(nil),           // 6: orgmirror.v1.HiddenField
+	(*EventChannel)(nil),          // 7: orgmirror.v1.EventChannel
+	(*Drift)(nil),                 // 8: orgmirror.v1.Drift
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
 }
 var file_orgmirror_v1_sync_service_proto_depIdxs = []int32{
 	2,  // 0: orgmirror.v1.GetSyncStatusResponse.last_complete_sweep:type_name -> orgmirror.v1.Sweep
 	3,  // 1: orgmirror.v1.GetSyncStatusResponse.running_sweep:type_name -> orgmirror.v1.RunningSweep
 	4,  // 2: orgmirror.v1.GetSyncStatusResponse.counts:type_name -> orgmirror.v1.Counts
-	5,  // 3: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	6,  // 4: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
-	5,  // 5: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	5,  // 6: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
-	5,  // 7: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
-	5,  // 8: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
-	0,  // 9: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
-	1,  // 10: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
-	10, // [10:11] is the sub-list for method output_type
-	9,  // [9:10] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	5,  // 3: orgmirror.v1.GetSyncStatusResponse.held_removals:type_name -> orgmirror.v1.HeldRemovals
+	6,  // 4: orgmirror.v1.GetSyncStatusResponse.hidden_fields:type_name -> orgmirror.v1.HiddenField
+	7,  // 5: orgmirror.v1.GetSyncStatusResponse.event_channel:type_name -> orgmirror.v1.EventChannel
+	8,  // 6: orgmirror.v1.GetSyncStatusResponse.drift:type_name -> orgmirror.v1.Drift
+	9,  // 7: orgmirror.v1.GetSyncStatusResponse.next_sweep_at:type_name -> google.protobuf.Timestamp
+	9,  // 8: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	10, // 9: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
+	9,  // 10: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	9,  // 11: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
+	9,  // 12: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
+	9,  // 13: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
+	9,  // 14: orgmirror.v1.EventChannel.heard_at:type_name -> google.protobuf.Timestamp
+	10, // 15: orgmirror.v1.EventChannel.since_heard:type_name -> google.protobuf.Duration
+	9,  // 16: orgmirror.v1.EventChannel.checked_at:type_name -> google.protobuf.Timestamp
+	9,  // 17: orgmirror.v1.Drift.last_found_at:type_name -> google.protobuf.Timestamp
+	0,  // 18: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
+	1,  // 19: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
+	19, // [19:20] is the sub-list for method output_type
+	18, // [18:19] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_sync_service_proto_init() }
@@ -588,13 +1052,16 @@ func file_orgmirror_v1_sync_service_proto_init() {
 	file_orgmirror_v1_sync_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[3].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[4].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[5].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[7].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orgmirror_v1_sync_service_proto_rawDesc), len(file_orgmirror_v1_sync_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
