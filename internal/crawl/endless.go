@@ -11,10 +11,11 @@ import (
 var ErrEndless = errors.New("a list does not come to an end: Feishu promises more with each page and shows nothing new; the next run goes on from there")
 
 const (
-	// maxIdlePages is how many pages in a row may bring nothing. Empty ones are
-	// right where the app may not see what is on them; the longest list, of 30 000
-	// departments, has 600.
-	maxIdlePages = 1000
+	// maxEmptyPages is how many pages in a row may be empty. The app may not see
+	// all that Feishu puts on them, but lists are read of departments that it sees.
+	maxEmptyPages = 100
+	// maxSamePages is how often in a row the same page may come.
+	maxSamePages = 10
 	// maxRestarts is how often one run begins a list anew because its page token
 	// was refused.
 	maxRestarts = 3
@@ -40,7 +41,11 @@ func after[T ~string | ~[]byte](s stall, more bool, items []T) (stall, error) {
 		return stall{last: sum}, nil
 	}
 	s.pages++
-	if more && s.pages >= maxIdlePages {
+	most := maxSamePages
+	if len(items) == 0 {
+		most = maxEmptyPages
+	}
+	if more && s.pages >= most {
 		return s, fmt.Errorf("%w (%d pages)", ErrEndless, s.pages)
 	}
 	return s, nil

@@ -62,11 +62,11 @@ func attributesOf(t *testing.T, s *directory.State) attributes {
 	return all
 }
 
-// mirrored is who is there by the log.
-func (b *bundle) mirrored(t *testing.T) map[directory.Key]attributes {
+// mirrored is who is there by a folded log.
+func mirrored(t *testing.T, states map[directory.Key]*directory.State) map[directory.Key]attributes {
 	t.Helper()
 	all := map[directory.Key]attributes{}
-	for key, s := range b.folded(t) {
+	for key, s := range states {
 		if s.Exists() && key.ID != directory.RootDepartmentID && (key.Kind == directory.KindUser || key.Kind == directory.KindDepartment) {
 			all[key] = attributesOf(t, s)
 		}
@@ -77,66 +77,75 @@ func (b *bundle) mirrored(t *testing.T) map[directory.Key]attributes {
 // equalsShown compares the log with what Feishu shows, in every field.
 func (b *bundle) equalsShown(t *testing.T) {
 	t.Helper()
-	if diff := cmp.Diff(b.shown(t), b.mirrored(t)); diff != "" {
+	if diff := cmp.Diff(b.shown(t), mirrored(t, b.folded(t))); diff != "" {
 		t.Errorf("the mirror is not what Feishu shows (-feishu +mirror):\n%s", diff)
 	}
 }
 
-// history is what Feishu has shown so far: nothing else may be in a mirror, however
-// bad the answers were from which it was made.
-type history map[directory.Key]map[string][]string
+// history is what Feishu has shown so far: nothing else may be in a mirror,
+// however bad the answers were from which it was made.
+type history struct {
+	values map[directory.Key]map[string][]string // "" is none
+	// As it was when it was last looked at.
+	mirror map[directory.Key]attributes
+}
 
-func (p history) remember(now map[directory.Key]attributes) {
-	for key, fields := range now {
-		if p[key] == nil {
-			p[key] = map[string][]string{}
+func (b *bundle) history(t *testing.T) *history {
+	t.Helper()
+	h := &history{values: map[directory.Key]map[string][]string{}, mirror: mirrored(t, b.folded(t))}
+	h.remember(b.shown(t))
+	return h
+}
+
+func (h *history) remember(now map[directory.Key]attributes) {
+	for key, is := range now {
+		was := h.values[key]
+		if was == nil {
+			was = map[string][]string{}
+			h.values[key] = was
 		}
-		for name, value := range fields {
-			if !slices.Contains(p[key][name], value) {
-				p[key][name] = append(p[key][name], value)
-			}
-		}
-		for name := range p[key] {
-			if _, has := fields[name]; !has && !slices.Contains(p[key][name], "") {
-				p[key][name] = append(p[key][name], "")
+		for name := range names(was, is) {
+			if !slices.Contains(was[name], is[name]) {
+				was[name] = append(was[name], is[name])
 			}
 		}
 	}
 }
 
-// isTrue checks that nobody is gone who is there, and that nothing is in the
-// mirror that never was.
-func (b *bundle) isTrue(t *testing.T, p history) {
+// isTrue checks that nobody is gone who is there, that nothing is in the mirror
+// that never was, and that it has lost nothing which always was.
+func (b *bundle) isTrue(t *testing.T, h *history) {
 	t.Helper()
-	now, mirrored := b.shown(t), b.mirrored(t)
-	p.remember(now)
+	now, states := b.shown(t), b.folded(t)
+	h.remember(now)
+	before := h.mirror
+	h.mirror = mirrored(t, states)
 	for key := range now {
-		if s := b.folded(t)[key]; s != nil {
-			if reason, _ := s.Gone(); reason != directory.ReasonNone {
-				t.Errorf("%s %s was removed (%s) and is there", key.Kind, key.ID, reason)
-			}
+		if before[key] != nil && h.mirror[key] == nil {
+			t.Errorf("%s %s was removed and is there", key.Kind, key.ID)
 		}
 	}
-	for key, fields := range mirrored {
-		was := p[key]
+	for key, is := range h.mirror {
+		was := h.values[key]
 		if was == nil {
 			t.Errorf("%s %s never was", key.Kind, key.ID)
 			continue
 		}
-		for name := range union(was, fields) {
-			if !slices.Contains(was[name], fields[name]) {
-				t.Errorf("%s of %s %s is %q, which it never was: %q", name, key.Kind, key.ID, fields[name], was[name])
+		for name := range names(was, is) {
+			unknown := is[name] == "" && before[key][name] == "" // not seen yet
+			if !unknown && !slices.Contains(was[name], is[name]) {
+				t.Errorf("%s of %s %s is %q, which it never was: %q", name, key.Kind, key.ID, is[name], was[name])
 			}
 		}
 	}
 }
 
-func union(was map[string][]string, is attributes) map[string]bool {
-	names := map[string]bool{}
+func names(was map[string][]string, is attributes) map[string]bool {
+	all := map[string]bool{}
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(was)), slices.Collect(maps.Keys(is))) {
-		names[name] = true
+		all[name] = true
 	}
-	return names
+	return all
 }
 
 // clear reports whether an error says what happened, in a way that programs and
