@@ -53,8 +53,12 @@ type allowance struct {
 	nextSize int
 }
 
-// slot is when one call may be sent, on this process's clock.
-type slot struct{ from, until time.Time }
+// slot is when one call may be sent, on this process's clock, and the reservation
+// that it is part of.
+type slot struct {
+	from, until time.Time
+	block       int64
+}
 
 func (s slot) missed() bool { return time.Now().After(s.until) }
 
@@ -95,11 +99,47 @@ func (b *Budget) Take(ctx context.Context, endpoint string) error {
 		if err := sleepUntil(ctx, slot.from); err != nil {
 			return err
 		}
-		if !slot.missed() {
+		shut, err := b.shut(ctx, endpoint)
+		switch {
+		case err != nil:
+			return err
+		case shut:
+			err = b.drop(ctx, endpoint, slot)
+		case !slot.missed():
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 		// Woken too late: others may have calls where ours would now fall.
 	}
+}
+
+const selectShut = `
+SELECT EXISTS (SELECT
+               FROM mirror.call_window
+               WHERE app_id = @app_id AND tenant_key = @tenant_key AND endpoint = @endpoint AND not_before > clock_timestamp())`
+
+// shut reports whether Feishu has refused somebody since the slot was reserved.
+// It is asked right before each call: what a process has in hand lasts for most
+// of a second, and a refusal binds all of them at once.
+func (b *Budget) shut(ctx context.Context, endpoint string) (shut bool, err error) {
+	if err := b.pool.QueryRow(ctx, selectShut, b.key(endpoint)).Scan(&shut); err != nil {
+		return false, fmt.Errorf("ask whether %s may be called: %w", endpoint, err)
+	}
+	return shut, nil
+}
+
+// drop gives back what is left of a slot's block, the slot included.
+func (b *Budget) drop(ctx context.Context, endpoint string, s slot) error {
+	a := b.allowance(endpoint)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.id != s.block {
+		return nil // somebody else has dropped it
+	}
+	a.unused++
+	return b.giveBack(ctx, a)
 }
 
 func sleepUntil(ctx context.Context, at time.Time) error {
@@ -182,7 +222,7 @@ func (b *Budget) refill(ctx context.Context, endpoint string, a *allowance) erro
 	for i := range a.slots {
 		wait := start.Sub(now) + time.Duration(i)*rate.spacing()
 		// The database read its clock somewhere between the two.
-		a.slots[i] = slot{from: received.Add(wait), until: asked.Add(wait + grace)}
+		a.slots[i] = slot{from: received.Add(wait), until: asked.Add(wait + grace), block: a.id}
 		if rate == (Rate{}) {
 			a.slots[i].until = received.Add(time.Hour) // counted, not paced
 		}
@@ -227,19 +267,16 @@ func (b *Budget) Blocked(ctx context.Context, endpoint string, until time.Durati
 	if b.free(endpoint) {
 		return ctx.Err()
 	}
+	b.cfg.Logger.WarnContext(ctx, "rate limited by Feishu", slog.String("endpoint", endpoint), slog.Duration("wait", until))
+	args := b.key(endpoint)
+	args["seconds"] = until.Seconds()
+	if _, err := b.pool.Exec(ctx, blockWindow, args); err != nil { // before all else: others are about to call
+		return fmt.Errorf("block the endpoint: %w", err)
+	}
 	a := b.allowance(endpoint)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	b.cfg.Logger.WarnContext(ctx, "rate limited by Feishu", slog.String("endpoint", endpoint), slog.Duration("wait", until))
-	if err := b.giveBack(ctx, a); err != nil {
-		return err
-	}
-	args := b.key(endpoint)
-	args["seconds"] = until.Seconds()
-	if _, err := b.pool.Exec(ctx, blockWindow, args); err != nil {
-		return fmt.Errorf("block the endpoint: %w", err)
-	}
-	return nil
+	return b.giveBack(ctx, a)
 }
 
 // Close gives back what was not used.

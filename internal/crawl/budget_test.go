@@ -160,6 +160,35 @@ func TestBudgetBlocked(t *testing.T) {
 	}
 }
 
+// What a process has reserved already is no leave to call an endpoint that has
+// refused another one since.
+func TestBudgetBlockedWithABlockInHand(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.DB(t)
+	const wait = 2 * time.Second
+	b, other := budget(t, pool, "5/s,1000/m", 0), budget(t, pool, "5/s,1000/m", 0)
+	if err := other.Take(t.Context(), "GET /x"); err != nil { // and four slots in hand, 0.3 s apart
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := b.Blocked(t.Context(), "GET /x", wait); err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Take(t.Context(), "GET /x"); err != nil {
+		t.Fatal(err)
+	}
+	if waited := time.Since(began); waited < wait {
+		t.Errorf("called after %v, although nobody may for %v", waited, wait)
+	}
+	var reserved int64
+	if err := pool.QueryRow(t.Context(), `SELECT calls FROM mirror.call_reservation ORDER BY reservation_id LIMIT 1`).Scan(&reserved); err != nil {
+		t.Fatal(err)
+	}
+	if reserved != 1 {
+		t.Errorf("%d calls of the block are counted, 1 was made", reserved)
+	}
+}
+
 func TestParseRates(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"", "default", "off", "40/s,900/m"} {

@@ -2,6 +2,7 @@ package crawl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/feishu"
 )
 
 // hidden names the fields that were lost with a permission, as far as can be
@@ -179,20 +181,37 @@ func ids(chunk []missed) []string {
 }
 
 // clearFields appends an observation for each entity that has a field which it
-// should not have. The object in it is the key alone: the rest of what was seen
-// is in the log already, where it was news.
+// should not have, and still lacks when it is asked for again. The object in it is
+// the key alone: the rest of what was seen is in the log already, where it was news.
 func (c *Crawler) clearFields(ctx context.Context, s *sweep, kind directory.Kind, chunk []missed) error {
 	states, err := truth(ctx, c.pool, c.cfg.TenantKey, kind, ids(chunk))
 	if err != nil {
 		return err
 	}
-	var records []directory.Record
+	empty := func(m missed) (directory.Record, error) {
+		return directory.NewEmptiness(c.origin(s), kind, m.id, m.at, m.fields)
+	}
+	var news []missed // else a kill would have all of them asked for again
 	for _, m := range chunk {
-		r, err := directory.NewEmptiness(c.origin(s), kind, m.id, m.at, m.fields)
+		r, err := empty(m)
 		if err != nil {
 			return err
 		}
-		if news, _ := states[m.id].apply(directory.Decode(r)); news {
+		as := known{State: states[m.id].Clone(), parked: map[string]bool{}}
+		if is, _ := as.apply(directory.Decode(r)); is {
+			news = append(news, m)
+		}
+	}
+	if news, err = c.lookAgain(ctx, kind, news); err != nil {
+		return fmt.Errorf("ask again for %ss without some fields: %w", kind, err)
+	}
+	var records []directory.Record
+	for _, m := range news {
+		r, err := empty(m)
+		if err != nil {
+			return err
+		}
+		if is, _ := states[m.id].apply(directory.Decode(r)); is {
 			records = append(records, r)
 		}
 	}
@@ -204,4 +223,35 @@ func (c *Crawler) clearFields(ctx context.Context, s *sweep, kind directory.Kind
 	}
 	s.Appended += int64(len(records))
 	return nil
+}
+
+// lookAgain leaves those fields that a second answer lacks too: one that was cut
+// short somewhere inside Feishu looks like one of which the fields are not set.
+// An app that may not ask in batches has to do with the first.
+func (c *Crawler) lookAgain(ctx context.Context, kind directory.Kind, all []missed) (sure []missed, err error) {
+	for chunk := range slices.Chunk(all, feishu.PageSize) {
+		page, err := c.batch(ctx, kind, ids(chunk))
+		switch {
+		case errors.Is(err, feishu.ErrPermission):
+			return all, nil
+		case errors.Is(err, feishu.ErrNoAuthority), errors.Is(err, feishu.ErrNotFound):
+			continue // somebody among them; the next sweep tells
+		case err != nil:
+			return nil, err
+		}
+		p := progress{}
+		p.see(objects{kind: kind, page: page})
+		for _, m := range chunk {
+			i := slices.IndexFunc(p.sightings, func(e sighting) bool { return e.id == m.id && e.fields != nil })
+			if i < 0 {
+				continue
+			}
+			m.at = p.sightings[i].at
+			m.fields = slices.DeleteFunc(m.fields, func(name string) bool { return shows(p.sightings[i].fields, name) })
+			if len(m.fields) > 0 {
+				sure = append(sure, m)
+			}
+		}
+	}
+	return sure, nil
 }

@@ -3,6 +3,7 @@ package crawl
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
@@ -30,8 +31,12 @@ func (k *coverage) add(kind directory.Kind, ids []string) {
 func (c *Crawler) readCoverage(ctx context.Context) (*coverage, error) {
 	k := &coverage{departments: map[string]bool{}, users: map[string]bool{}}
 	var groups []string
+	var still stall
 	for token, more := "", true; more; {
 		page, err := c.client.Scopes(ctx, token)
+		if err == nil {
+			still, err = after(still, page.HasMore, slices.Concat(page.UserIDs, page.DepartmentIDs, page.GroupIDs))
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the contact scope: %w", err)
 		}
@@ -49,8 +54,12 @@ func (c *Crawler) readCoverage(ctx context.Context) (*coverage, error) {
 		for kind, of := range map[directory.Kind]feishu.MemberType{
 			directory.KindUser: feishu.MemberUser, directory.KindDepartment: feishu.MemberDepartment,
 		} {
+			var still stall
 			for token, more := "", true; more; {
 				page, err := c.client.GroupMembers(ctx, group, of, token)
+				if err == nil {
+					still, err = after(still, page.HasMore, page.IDs)
+				}
 				if err != nil {
 					return nil, fmt.Errorf("read the members of a group: %w", err)
 				}
@@ -63,8 +72,12 @@ func (c *Crawler) readCoverage(ctx context.Context) (*coverage, error) {
 }
 
 func (c *Crawler) addIndependent(ctx context.Context, k *coverage) error {
+	var still stall
 	for token, more := "", true; more; {
 		page, err := c.client.IndependentUsers(ctx, token)
+		if err == nil {
+			still, err = after(still, page.HasMore, page.Items)
+		}
 		if err != nil {
 			return err
 		}

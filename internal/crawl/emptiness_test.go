@@ -9,6 +9,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/sandbox"
 )
 
@@ -209,4 +210,22 @@ func TestALostPermissionClearsNothing(t *testing.T) {
 			t.Errorf("appended %d, hidden %v", sum.Appended, sum.Hidden)
 		}
 	})
+}
+
+// A page that lacks some fields is not a permission lost, and no field unset.
+func TestAnAnswerWithoutSomeFieldsClearsNothing(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 200, 40)
+	b.backfill(t)
+	must(t, b.sandbox.AddFault(sandbox.Fault{
+		Preset: "hidden", Endpoint: feishu.EndpointUsersByDepartment, Match: "department_id=" + b.missedOf(t, 15),
+	}))
+	b.sandbox.ResetStats()
+	if sum := b.backfill(t); sum.Appended != 0 || len(sum.Hidden) != 0 {
+		t.Errorf("%d appended, %v hidden; want nothing", sum.Appended, sum.Hidden)
+	}
+	if n := b.calls(feishu.EndpointUsersBatch); n != 1 {
+		t.Errorf("%d calls to ask again, want one", n)
+	}
+	b.equalsTruth(t)
 }

@@ -26,15 +26,21 @@ func (all departments) add(raw json.RawMessage) {
 
 // askSubtree adds the departments below one, and returns how many they are.
 func (c *Crawler) askSubtree(ctx context.Context, all departments, id string) (below int64, err error) {
+	var still stall
 	for token, more := "", true; more; {
 		page, err := c.client.DepartmentChildren(ctx, id, true, token)
+		if err == nil {
+			still, err = after(still, page.HasMore, page.Items)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("list the departments: %w", err)
 		}
 		for _, item := range page.Items {
 			all.add(item)
 		}
-		below += int64(len(page.Items))
+		if still.pages == 0 {
+			below += int64(len(page.Items))
+		}
 		token, more = page.PageToken, page.HasMore
 	}
 	return below, nil
@@ -44,8 +50,12 @@ func (c *Crawler) askSubtree(ctx context.Context, all departments, id string) (b
 // only a walk of a part of the company makes. Who is in a group is not asked.
 func (c *Crawler) askScope(ctx context.Context, p *Plan, all departments) error {
 	var nodes []string
+	var still stall
 	for token, more := "", true; more; {
 		page, err := c.client.Scopes(ctx, token)
+		if err == nil {
+			still, err = after(still, page.HasMore, slices.Concat(page.UserIDs, page.DepartmentIDs, page.GroupIDs))
+		}
 		if err != nil {
 			return fmt.Errorf("read the contact scope: %w", err)
 		}

@@ -71,7 +71,10 @@ func (s *sweep) progressOf(batch []result) *progress {
 		}
 		rest, found := r.follow(departments)
 		p.found = append(p.found, found...)
-		t := turn{task: r.task, done: rest == nil, restart: r.restart, refused: r.refused, listings: len(p.sightings) - before}
+		t := turn{task: r.task, done: rest == nil, restart: r.restart, refused: r.refused}
+		if r.stall.pages == 0 { // else it is the last page again
+			t.listings = len(p.sightings) - before
+		}
 		if rest != nil {
 			t.task = *rest
 		}

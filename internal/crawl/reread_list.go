@@ -35,11 +35,15 @@ type listed struct {
 
 // list reads a list to its end, and tells when it began to.
 func (d *definitions) list(ctx context.Context, kind directory.Kind, endpoint string, next func(context.Context, string) (feishu.Page, error)) (at time.Time, all []listed, err error) {
+	var still stall
 	for token := ""; ; {
 		if err := d.pace.take(ctx, endpoint); err != nil {
 			return at, nil, err
 		}
 		page, err := next(ctx, token)
+		if err == nil {
+			still, err = after(still, page.HasMore, page.Items)
+		}
 		if err != nil {
 			return at, nil, fmt.Errorf("list the %ss: %w", kind, err)
 		}

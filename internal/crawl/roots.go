@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
@@ -70,6 +71,10 @@ func (c *Crawler) readScopes(ctx context.Context, r *result) error {
 	for _, id := range page.GroupIDs {
 		r.found = append(r.found, task{listing: listGroupUsers, departmentID: id}, task{listing: listGroupDepartments, departmentID: id})
 	}
+	r.stall, err = after(r.task.stall, page.HasMore, slices.Concat(page.UserIDs, page.DepartmentIDs, page.GroupIDs))
+	if err != nil {
+		return err
+	}
 	if err := c.ask(ctx, r, directory.KindUser, page.UserIDs); err != nil {
 		return err
 	}
@@ -88,6 +93,9 @@ func (c *Crawler) readGroup(ctx context.Context, r *result) error {
 	}
 	if page.HasMore {
 		r.rest = page.PageToken
+	}
+	if r.stall, err = after(r.task.stall, page.HasMore, page.IDs); err != nil {
+		return err
 	}
 	return c.ask(ctx, r, kind, page.IDs)
 }

@@ -33,6 +33,10 @@ type task struct {
 	listing      listing
 	departmentID string // or the group's id
 	pageToken    string
+
+	// Of this run only: what keeps a list from going on for ever.
+	stall    stall
+	restarts int
 }
 
 // String says what is read, for errors.

@@ -19,6 +19,7 @@ type result struct {
 	task    task
 	objects []objects
 	rest    string // the token of the list's next page; empty where there is none
+	stall   stall
 	found   []task // lists that it leads to, beside those of its departments
 	// tooBig is set where Feishu refuses the list because the department is too
 	// big: it is read level by level instead.
@@ -126,7 +127,8 @@ func (c *Crawler) fetch(ctx context.Context, t task) (result, error) {
 	switch {
 	case err == nil:
 		return r, nil
-	case errors.Is(err, feishu.ErrPageToken) && t.pageToken != "":
+	case errors.Is(err, feishu.ErrPageToken) && t.pageToken != "" && t.restarts < maxRestarts:
+		c.logger.WarnContext(ctx, "a page token is refused, the list is read from its start", slog.String("listing", string(t.listing)), slog.Any("error", err))
 		return result{task: t, restart: true}, nil
 	case errors.Is(err, feishu.ErrTooBig) && t.listing == listSubtree:
 		return result{task: t, tooBig: true}, nil
@@ -164,10 +166,14 @@ func (c *Crawler) read(ctx context.Context, r *result) error {
 	default:
 		return fmt.Errorf("a sweep's list of kind %q cannot be fetched", t.listing)
 	}
+	if err != nil {
+		return err
+	}
 	r.objects = []objects{{kind: kind, page: page}}
 	if page.HasMore {
 		r.rest = page.PageToken
 	}
+	r.stall, err = after(t.stall, page.HasMore, page.Items)
 	return err
 }
 
@@ -176,14 +182,16 @@ func (c *Crawler) read(ctx context.Context, r *result) error {
 func (r result) follow(departments []string) (rest *task, found []task) {
 	switch {
 	case r.restart:
-		return &task{listing: r.task.listing, departmentID: r.task.departmentID}, nil
+		return &task{listing: r.task.listing, departmentID: r.task.departmentID, restarts: r.task.restarts + 1}, nil
 	case r.tooBig:
 		return nil, []task{{listing: listChildren, departmentID: r.task.departmentID}}
 	case r.task.listing == listRoot:
 		return nil, both(directory.RootDepartmentID)
 	}
 	if r.rest != "" {
-		rest = &task{listing: r.task.listing, departmentID: r.task.departmentID, pageToken: r.rest}
+		rest = &task{
+			listing: r.task.listing, departmentID: r.task.departmentID, pageToken: r.rest, stall: r.stall, restarts: r.task.restarts,
+		}
 	}
 	found = r.found
 	for _, id := range departments {

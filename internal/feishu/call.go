@@ -104,14 +104,19 @@ func (t *try) ready(ctx context.Context) error {
 	}
 	t.token = fresh
 	start := t.c.clock.Now()
-	if t.c.limiter != nil {
+	// The limiter may know that the endpoint is shut; one that is off does not.
+	for open := false; !open; open = t.c.gate.open(t.c.clock, t.r.endpoint) {
+		if err := t.c.gate.wait(ctx, t.c.clock, t.r.endpoint); err != nil {
+			return t.ended(ctx, nil)
+		}
+		if t.c.limiter == nil {
+			continue
+		}
+		// A turn is for now. Those who got one before the endpoint was shut would
+		// all go at once when it opens, among those whose turn it is then.
 		if err := t.c.limiter.Take(ctx, t.r.endpoint); err != nil {
 			return fmt.Errorf("feishu %s: wait for a turn: %w", t.r.endpoint, err)
 		}
-	}
-	// The limiter may know of the block too; a limiter that is off does not.
-	if err := t.c.gate.wait(ctx, t.c.clock, t.r.endpoint); err != nil {
-		return t.ended(ctx, nil)
 	}
 	t.waited += t.c.clock.Now().Sub(start)
 	return nil

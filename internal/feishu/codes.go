@@ -98,7 +98,7 @@ var codes = map[int]class{
 func (e *Error) class() class {
 	switch {
 	case errors.Is(e.Err, ErrPaging):
-		return class{ErrPaging, stop, ""}
+		return class{ErrPaging, again, ""}
 	case errors.Is(e.Err, errAnswerTooLarge):
 		return class{ErrUnavailable, stop, ""}
 	}

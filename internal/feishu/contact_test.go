@@ -237,6 +237,15 @@ func TestPages(t *testing.T) {
 		})
 	}
 
+	t.Run("a page that leads to itself is asked for again", func(t *testing.T) {
+		t.Parallel()
+		u := newUpstream(t, steps(json200(`{"code":0,"data":{"items":[1],"has_more":true,"page_token":"asked"}}`), json200(`{"code":0,"data":{"items":[1]}}`)))
+		c, _, _ := newClient(t, u.URL)
+		if p, err := c.UsersByDepartment(t.Context(), "od-1", "asked"); err != nil || p.HasMore || len(p.Items) != 1 {
+			t.Errorf("got %+v, %v; want the page that came second", p, err)
+		}
+	})
+
 	for _, data := range []string{`null`, `[]`, `"x"`, `{"items":{}}`, `{"items":"x"}`, `{"items":[],"has_more":"true"}`, `{"items":[],"has_more":1}`} {
 		t.Run("malformed: "+data, func(t *testing.T) {
 			t.Parallel()

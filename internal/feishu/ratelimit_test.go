@@ -106,6 +106,33 @@ func TestRateLimit(t *testing.T) {
 		}
 	})
 
+	t.Run("a turn that passed while the endpoint was shut is not used", func(t *testing.T) {
+		t.Parallel()
+		u := newUpstream(t, steps(rateLimit(429, "30"), json200(emptyPage)))
+		turns := &hookedLimiter{}
+		c, clock, _ := newClient(t, u.URL, func(cfg *feishu.Config) { cfg.Limiter = turns })
+		start := clock.Now()
+		var granted []time.Duration
+		turns.take = func() {
+			granted = append(granted, clock.Now().Sub(start))
+			if len(granted) != 1 {
+				return
+			}
+			// Another call is refused while this one holds its turn.
+			if _, err := c.UsersByDepartment(context.WithoutCancel(t.Context()), "od-2", ""); err != nil {
+				t.Error(err)
+			}
+			clock.advance(-30 * time.Second) // which that one waited for
+		}
+		if _, err := c.UsersByDepartment(t.Context(), "od-1", ""); err != nil {
+			t.Fatal(err)
+		}
+		// This one's, the other call's two, this one's second.
+		if want := []time.Duration{0, 0, 30 * time.Second, 30 * time.Second}; !cmp.Equal(want, granted) {
+			t.Errorf("turns granted after %v, want %v", granted, want)
+		}
+	})
+
 	t.Run("a call that meets nothing else gives up after ten minutes", func(t *testing.T) {
 		t.Parallel()
 		u := newUpstream(t, rateLimit(429, "60"))
@@ -151,12 +178,20 @@ func TestRateLimitRunIsBroken(t *testing.T) {
 	}
 }
 
-// hookedLimiter runs something at the moment a rate limit is reported.
-type hookedLimiter struct{ blocked func() }
+// hookedLimiter runs something at the moment a turn is granted, and a rate limit
+// reported.
+type hookedLimiter struct{ take, blocked func() }
 
-func (hookedLimiter) Take(ctx context.Context, _ string) error { return ctx.Err() }
+func (h *hookedLimiter) Take(ctx context.Context, _ string) error {
+	if h.take != nil {
+		h.take()
+	}
+	return ctx.Err()
+}
 
-func (h hookedLimiter) Blocked(context.Context, string, time.Duration) error {
-	h.blocked()
+func (h *hookedLimiter) Blocked(context.Context, string, time.Duration) error {
+	if h.blocked != nil {
+		h.blocked()
+	}
 	return nil
 }

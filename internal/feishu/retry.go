@@ -154,13 +154,20 @@ func (g *gate) shut(endpoint string, until time.Time) {
 	}
 }
 
+// open reports whether the endpoint may be called.
+func (g *gate) open(clock Clock, endpoint string) bool { return g.left(clock, endpoint) <= 0 }
+
+func (g *gate) left(clock Clock, endpoint string) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.until[endpoint].Sub(clock.Now())
+}
+
 // wait returns when the endpoint is open. Another call may shut it again
 // meanwhile, hence the loop.
 func (g *gate) wait(ctx context.Context, clock Clock, endpoint string) error {
 	for {
-		g.mu.Lock()
-		left := g.until[endpoint].Sub(clock.Now())
-		g.mu.Unlock()
+		left := g.left(clock, endpoint)
 		if left <= 0 {
 			return ctx.Err()
 		}
