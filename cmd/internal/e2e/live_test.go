@@ -376,6 +376,9 @@ func (l *live) fates() map[string]int {
 		if len(e.Attempts) > 1 {
 			fates["pushed again"]++
 		}
+		if n := len(e.Attempts); e.State == sandbox.EventLost && n > 0 {
+			fates["lost: "+e.Attempts[n-1].Error]++
+		}
 	}
 	if !l.lossy && fates[string(sandbox.EventLost)] > 0 {
 		l.t.Errorf("%d events were lost, which were all to arrive", fates[string(sandbox.EventLost)])
