@@ -16,7 +16,7 @@ import (
 )
 
 // facts are what there is to know of a company, one by one: a name such as
-// "user/ou_1/city", and a value in one form, whoever says it. What has no value
+// "user ou_1 city", and a value in one form, whoever says it. What has no value
 // is no fact.
 type facts map[string]string
 
@@ -71,7 +71,7 @@ func trueFacts(t *testing.T, server *sandbox.Server, appID string) facts {
 		all.department(id, d, compared(sandbox.KindDepartment, permissions))
 		for _, leader := range list(t, d["leaders"]) {
 			l := members(t, leader)
-			all.put("leader/"+id+"/"+plain(l["leaderID"]), "leader_type", l["leaderType"])
+			all.put("leader "+id+" "+plain(l["leaderID"]), "leader_type", l["leaderType"])
 		}
 	}
 	for id, raw := range seen.Users {
@@ -79,12 +79,12 @@ func trueFacts(t *testing.T, server *sandbox.Server, appID string) facts {
 		all.user(id, u, compared(sandbox.KindUser, permissions))
 		if u["status"] != nil {
 			for flag, value := range members(t, u["status"]) {
-				all.put("user/"+id, flag, value)
+				all.put("user "+id, flag, value)
 			}
 		}
 		for _, order := range list(t, u["orders"]) {
 			o := members(t, order)
-			of := "membership/" + plain(o["department_id"]) + "/" + id
+			of := "membership " + plain(o["department_id"]) + " " + id
 			for _, field := range []string{"is_primary_dept", "user_order", "department_order"} {
 				all.put(of, field, o[field])
 			}
@@ -96,25 +96,25 @@ func trueFacts(t *testing.T, server *sandbox.Server, appID string) facts {
 }
 
 func (all facts) user(id string, u map[string]json.RawMessage, fields []string) {
-	all.put("user/"+id, "exists", json.RawMessage("true"))
+	all.put("user "+id, "exists", json.RawMessage("true"))
 	for _, field := range fields {
-		all.put("user/"+id, field, u[field])
+		all.put("user "+id, field, u[field])
 	}
 }
 
 func (all facts) department(id string, d map[string]json.RawMessage, fields []string) {
-	all.put("department/"+id, "exists", json.RawMessage("true"))
+	all.put("department "+id, "exists", json.RawMessage("true"))
 	for _, field := range fields {
-		all.put("department/"+id, field, d[field])
+		all.put("department "+id, field, d[field])
 	}
 }
 
 func (all facts) definitions(t *testing.T, kind string, objects map[string]json.RawMessage) {
 	t.Helper()
 	for id, raw := range objects {
-		all.put(kind+"/"+id, "exists", json.RawMessage("true"))
+		all.put(kind+" "+id, "exists", json.RawMessage("true"))
 		for field, value := range members(t, raw) {
-			all.put(kind+"/"+id, field, value)
+			all.put(kind+" "+id, field, value)
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (all facts) definitions(t *testing.T, kind string, objects map[string]json.
 // put adds a fact, if there is a value.
 func (all facts) put(of, field string, value json.RawMessage) {
 	if text := oneForm(field, value); text != "" {
-		all[of+"/"+field] = text
+		all[of+" "+field] = text
 	}
 }
 
@@ -248,28 +248,28 @@ func mirrored(t *testing.T, database string, permissions []string) facts {
 	t.Helper()
 	all := facts{}
 	eachRow(t, database, `SELECT open_id, to_jsonb(u) FROM directory.users u WHERE removed_at IS NULL`, func(id string, row map[string]json.RawMessage) {
-		all.user(id, joined(t, row, "user/"+id), compared(sandbox.KindUser, permissions))
+		all.user(id, joined(t, row, "user "+id), compared(sandbox.KindUser, permissions))
 		for _, flag := range []string{"is_activated", "is_exited", "is_frozen", "is_resigned", "is_unjoin"} {
-			all.put("user/"+id, flag, row[flag])
+			all.put("user "+id, flag, row[flag])
 		}
 	})
 	eachRow(t, database, `SELECT open_department_id, to_jsonb(d) FROM directory.departments d WHERE removed_at IS NULL`, func(id string, row map[string]json.RawMessage) {
-		all.department(id, joined(t, row, "department/"+id), compared(sandbox.KindDepartment, permissions))
+		all.department(id, joined(t, row, "department "+id), compared(sandbox.KindDepartment, permissions))
 	})
-	eachRow(t, database, `SELECT open_department_id || '/' || open_id, to_jsonb(m) FROM directory.memberships m`, func(id string, row map[string]json.RawMessage) {
+	eachRow(t, database, `SELECT open_department_id || ' ' || open_id, to_jsonb(m) FROM directory.memberships m`, func(id string, row map[string]json.RawMessage) {
 		for _, field := range []string{"is_primary_dept", "user_order", "department_order"} {
-			all.put("membership/"+id, field, row[field])
+			all.put("membership "+id, field, row[field])
 		}
 	})
-	eachRow(t, database, `SELECT open_department_id || '/' || open_id, to_jsonb(l) FROM directory.department_leaders l`, func(id string, row map[string]json.RawMessage) {
-		all.put("leader/"+id, "leader_type", row["leader_type"])
+	eachRow(t, database, `SELECT open_department_id || ' ' || open_id, to_jsonb(l) FROM directory.department_leaders l`, func(id string, row map[string]json.RawMessage) {
+		all.put("leader "+id, "leader_type", row["leader_type"])
 	})
 	for kind, query := range map[string]string{
 		"employee_type":    `SELECT enum_id, to_jsonb(e) FROM directory.employee_types e WHERE removed_at IS NULL`,
 		"custom_attribute": `SELECT id, to_jsonb(a) FROM directory.custom_attributes a WHERE removed_at IS NULL`,
 	} {
 		eachRow(t, database, query, func(id string, row map[string]json.RawMessage) {
-			object := joined(t, row, kind+"/"+id)
+			object := joined(t, row, kind+" "+id)
 			for _, ours := range []string{"tenant_key", "attributes", "removed_at", "removed_reason", "position"} {
 				delete(object, ours)
 			}
