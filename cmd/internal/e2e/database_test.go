@@ -122,3 +122,18 @@ func eachRow(t *testing.T, database, query string, with func(id string, row map[
 		t.Fatal(err)
 	}
 }
+
+// dump keeps a table's rows, and restore brings them back.
+func dump(t *testing.T, database, table string) string {
+	t.Helper()
+	kept := "kept_" + table
+	execute(t, database, "DROP TABLE IF EXISTS public."+kept)
+	execute(t, database, "CREATE TABLE public."+kept+" AS TABLE directory."+table)
+	return kept
+}
+
+func restore(t *testing.T, database, table, kept string) {
+	t.Helper()
+	execute(t, database, "TRUNCATE directory."+table)
+	execute(t, database, "INSERT INTO directory."+table+" TABLE public."+kept)
+}
