@@ -79,10 +79,11 @@ func (c *liveCompany) live(ctx context.Context, changes int, silently bool) {
 	}
 }
 
-// settle brings the company to rest: with custom attributes to be seen, and the
-// lists of definitions asked for once more.
+// settle brings the company to rest, with everything to be seen: of who moved
+// out of a narrow range without an event nothing proves that they did.
 func (c *liveCompany) settle() {
 	c.server.AllowOpenQuery(true)
+	c.setRange(sandbox.Range{})
 	c.number++
 	if _, err := c.server.AddEmployeeType(sandbox.EmployeeType{Content: fmt.Sprint("末", c.number)}); err != nil {
 		c.t.Logf("the last employee type: %v", err) // there may be as many as there can be
@@ -304,6 +305,24 @@ func (c *liveCompany) silentActs() []liveAct {
 			return err == nil
 		}},
 		{"range", c.changeRange},
+	}
+}
+
+// narrow lets the app see a part of the company only.
+func (c *liveCompany) narrow() {
+	c.look()
+	var top []string
+	for _, id := range c.departments {
+		if d, err := c.server.Department(id); err == nil && d.ParentDepartmentID == "0" {
+			top = append(top, id)
+		}
+	}
+	c.setRange(sandbox.Range{Departments: top[:(len(top)+1)/2], Users: c.people[:3]})
+}
+
+func (c *liveCompany) setRange(r sandbox.Range) {
+	if err := c.server.SetRange(c.server.AppID(), r); err != nil {
+		c.t.Errorf("set the app's range: %v", err)
 	}
 }
 
