@@ -84,7 +84,19 @@ func (c *liveCompany) live(ctx context.Context, changes int, silently bool) {
 func (c *liveCompany) settle() {
 	c.server.AllowOpenQuery(true)
 	c.setRange(sandbox.Range{})
+	c.look()
 	c.number++
+	// Where nobody has a field whose permission shows nothing else, nothing proves
+	// that nobody has it.
+	err := c.server.ChangeUser(c.people[0], func(u *sandbox.User) {
+		u.DottedLine, u.Geo, u.JobLevelID, u.JobFamilyID, u.Email = c.people[1:2], "cn", "level", "family", c.new("z")+"@example.com"
+	})
+	if err == nil {
+		err = c.server.ChangeDepartment(c.departments[0], func(d *sandbox.Department) { d.HRBPs = c.people[1:2] })
+	}
+	if err != nil {
+		c.t.Errorf("give somebody every field: %v", err)
+	}
 	if _, err := c.server.AddEmployeeType(sandbox.EmployeeType{Content: fmt.Sprint("末", c.number)}); err != nil {
 		c.t.Logf("the last employee type: %v", err) // there may be as many as there can be
 	}
