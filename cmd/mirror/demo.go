@@ -29,7 +29,7 @@ import (
 const demoID, demoSecret = "demo", "demo"
 
 // demoUses are the settings that hold for the demo too.
-var demoUses = []string{"data_dir", "http_listen", "grpc_listen", "metrics_listen"}
+var demoUses = []string{"data_dir", "http_listen", "grpc_listen", "webhook_listen", "metrics_listen"}
 
 func newDemo() *cobra.Command {
 	company := sandbox.DefaultConfig()
@@ -37,20 +37,25 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Mirror a made-up organisation and serve it, with commands to try",
 		Long: "demo needs nothing: it starts an embedded PostgreSQL, a local Feishu with a made-up organisation, mirrors it, serves the\n" +
-			"copy, and prints commands to try. Its database is in the folder demo of the data directory and stays there, so that the\n" +
-			"next start is quick. It ends with Ctrl-C. Settings of a real company are not used.",
+			"copy, and prints commands to try. The organisation changes all the time, and its events come in by webhook, as a real\n" +
+			"company's do. Its database is in the folder demo of the data directory and stays there, so that the next start is quick.\n" +
+			"It ends with Ctrl-C. Settings of a real company are not used.",
 		Args: cobra.NoArgs,
 	}
 	config.Register(cmd.Flags())
 	config.RegisterOnly(cmd.Flags(), demoUses...)
 	cmd.Flags().IntVar(&company.People, "people", company.People, "how many people")
 	cmd.Flags().IntVar(&company.Departments, "departments", company.Departments, "how many departments")
+	life := cmd.Flags().String("life", "2/s", "how often something happens in the organisation, such as 2/s or 30/m; or off")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := app.Settings(cmd)
 		if err != nil {
 			return err
 		}
 		d := demo{cmd: cmd, out: cmd.OutOrStdout(), company: company}
+		if d.rate, err = parseLife(*life); err != nil {
+			return err
+		}
 		if err := d.run(cmd.Context(), cfg); err != nil {
 			return err
 		}
@@ -63,6 +68,7 @@ type demo struct {
 	cmd     *cobra.Command
 	out     io.Writer
 	company sandbox.Config
+	rate    sandbox.Life
 	feishu  *sandbox.Server
 }
 
@@ -90,10 +96,22 @@ func (d *demo) run(ctx context.Context, cfg config.Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, service.Close()) }()
+	life, err := openLife(d.feishu, d.rate, d.company, cfg.DataDir)
+	if err != nil {
+		return err
+	}
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return service.Run(ctx) })
-	group.Go(func() error { return d.walk(ctx, cfg, db, service) })
+	group.Go(func() error {
+		if err := d.subscribe(ctx, cfg, service); err != nil {
+			return err
+		}
+		if err := d.walk(ctx, cfg, db, service); err != nil {
+			return err
+		}
+		return life.run(ctx)
+	})
 	return group.Wait()
 }
 
@@ -123,9 +141,10 @@ func demoSettings(ctx context.Context, cfg config.Config, feishu *sandbox.Server
 	cfg.FeishuBaseURL, cfg.FeishuAppID, cfg.FeishuAppSecret = feishu.URL(), feishu.AppID(), feishu.AppSecret()
 	cfg.FeishuTenantKey = feishu.Truth().Tenant.TenantKey
 	cfg.FeishuRates, cfg.FeishuMonthlyCalls = crawl.Rates{}, 0
-	cfg.Events = config.EventsNone
+	demoWebhook(&cfg)
 	for key, address := range map[string]*string{
 		"http_listen": &cfg.HTTPListen, "grpc_listen": &cfg.GRPCListen, "metrics_listen": &cfg.MetricsListen,
+		"webhook_listen": &cfg.WebhookListen,
 	} {
 		if !cfg.Given(key) && taken(ctx, *address) {
 			*address = "127.0.0.1:0"
@@ -204,26 +223,33 @@ Try, in another shell:
   %s tree --depth 2
   %s person %s
   %s sql 'SELECT name, member_count FROM directory.departments ORDER BY member_count DESC NULLS LAST LIMIT 10'
-
+%s
 Ctrl-C ends the demo.
 `, a.HTTP, demoID, demoSecret, a.GRPC, a.Metrics,
 		demoID, demoSecret, a.HTTP,
 		demoID, demoSecret, a.HTTP, shellQuote(firstRune(someone)),
-		ask, ask, shellQuote(someone), look)
+		ask, ask, shellQuote(someone), look, d.lives(look, service))
 }
 
-// someone is the name of a person who has no namesake.
+// someone is the name of a person who has no namesake, and who will not leave if
+// there is such a one: administrators stay.
 func (d *demo) someone() string {
-	times := map[string]int{}
+	times, stays := map[string]int{}, map[string]bool{}
 	for _, u := range d.feishu.Truth().Users {
 		times[u.Name]++
+		stays[u.Name] = u.IsTenantManager
 	}
+	found := "nobody" // in a company of namesakes, or of nobody
 	for _, name := range slices.Sorted(maps.Keys(times)) {
-		if times[name] == 1 {
+		if times[name] != 1 {
+			continue
+		}
+		if stays[name] {
 			return name
 		}
+		found = name
 	}
-	return "nobody" // in a company of namesakes, or of nobody
+	return found
 }
 
 func firstRune(s string) string {

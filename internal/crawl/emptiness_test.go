@@ -48,6 +48,25 @@ func (b *bundle) revoke(t *testing.T, scopes ...string) {
 func TestWhatIsSeenToBeUnsetIsCleared(t *testing.T) {
 	t.Parallel()
 
+	t.Run("what somebody does not have any more who comes back", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t, 200, 20)
+		b.backfill(t)
+		id := with(b.sandbox.Truth(), func(u sandbox.User) bool { return led(u) && !u.IsTenantManager })[0]
+		must(t, b.sandbox.ResignUser(id))
+		b.backfill(t)
+		if got := b.userOf(t, id); got.RemovedAt == nil || got.LeaderUserID == nil {
+			t.Fatal("who left is there, or what they had is not")
+		}
+		must(t, b.sandbox.ChangeUser(id, func(u *sandbox.User) {
+			u.Status, u.LeaderUserID = sandbox.Status{IsActivated: true}, ""
+		}))
+		b.backfill(t)
+		if got := b.userOf(t, id); got.RemovedAt != nil || got.LeaderUserID != nil {
+			t.Errorf("gone: %v; has a leader: %v", got.RemovedAt != nil, got.LeaderUserID != nil)
+		}
+	})
+
 	t.Run("a leader who is removed, though the event was lost", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, 200, 20)

@@ -81,7 +81,11 @@ func (c *Crawler) news(ctx context.Context, s *sweep, p *progress, listed bool) 
 		entity := entities[seen.kind][seen.id]
 		seen.known = entity.Exists() && entity.Since().Before(s.startedAt)
 		seen.compare(entity.State, c.watched[seen.kind])
+		gone := entity.Known() && !entity.Exists()
 		news, effect := entity.apply(directory.Decode(r))
+		if gone { // who comes back lacks what they had when they went
+			seen.compare(entity.State, c.watched[seen.kind])
+		}
 		switch {
 		case news:
 			records = append(records, r)

@@ -137,13 +137,21 @@ func TestDottedLineLeadersOfAnEvent(t *testing.T) {
 	t.Parallel()
 	checkRules(t, zhang, []rule{
 		{
-			name: "ids of another kind are not believed",
+			name: "ids of another kind tell that they changed, and not to whom",
 			records: []directory.Record{
 				listed(1, `{"open_id":"ou_1","dotted_line_leader_user_ids":["ou_2"]}`),
-				updated(2, `{"open_id":"ou_1","dotted_line_leader_user_ids":["od-1"]}`, `{"dotted_line_leader_user_ids":["ou_2"]}`),
+				updated(2, `{"open_id":"ou_1","dotted_line_leader_user_ids":["3e3cf96b"]}`, `{"dotted_line_leader_user_ids":["4e3cf96b"]}`),
 			},
 			want:  `{"dotted_line_leader_user_ids":["ou_2"]}`,
-			hints: hints{undecodable},
+			hints: hints{incomplete},
+		},
+		{
+			name: "and where they did not change, nothing",
+			records: []directory.Record{
+				listed(1, `{"open_id":"ou_1","dotted_line_leader_user_ids":["ou_2"]}`),
+				updated(2, `{"open_id":"ou_1","city":"x","dotted_line_leader_user_ids":["3e3cf96b"]}`, `{"city":""}`),
+			},
+			want: `{"city":"x","dotted_line_leader_user_ids":["ou_2"]}`,
 		},
 		{
 			name: "those of an observation are of the kind that was asked for",

@@ -180,6 +180,8 @@ func (d *decoder) present(o, old object, certain bool) {
 		}
 		value, ok, err := f.rule(m.value, d.from)
 		switch {
+		case errors.Is(err, errForeignID):
+			d.shown(f.name, true, changed)
 		case err != nil:
 			d.problem(m.name, err)
 		case ok:

@@ -3,6 +3,7 @@ package directory_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,6 +20,9 @@ func FuzzDecode(f *testing.F) {
 		for _, payload := range samplePayloads {
 			f.Add(uint8(i), []byte(payload))
 		}
+	}
+	for _, r := range rendered(f) {
+		f.Add(uint8(slices.Index(sampleTypes, r.EventType)), []byte(r.Payload))
 	}
 	f.Fuzz(func(t *testing.T, eventType uint8, payload []byte) {
 		name := sampleTypes[int(eventType)%len(sampleTypes)]

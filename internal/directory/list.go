@@ -89,12 +89,12 @@ func integerSet(raw []byte, _ origin) (value []byte, ok bool, err error) {
 }
 
 // openIDs is a set of open_ids. Feishu does not say which id kind events use
-// here, so an event that holds anything else is not believed.
+// here, so an event that holds another one tells no more than that it is set.
 func openIDs(raw []byte, from origin) (value []byte, ok bool, err error) {
 	return texts(setOf(raw, func(item []byte) (string, error) {
 		id, err := asText(item)
 		if err == nil && from == fromEvent && !strings.HasPrefix(id, "ou_") {
-			err = errWrongType
+			err = errForeignID
 		}
 		return id, err
 	}))

@@ -31,6 +31,10 @@ var (
 	errTooLong   = errors.New("text too long")
 	errTooDeep   = errors.New("nested too deeply")
 	errNoID      = errors.New("not an id")
+
+	// errForeignID says that somebody is named by an id of another kind than we
+	// keep: who that is, only an observation tells.
+	errForeignID = errors.New("an id of another kind")
 )
 
 // asText reads strings, and numbers and booleans written where a string

@@ -52,6 +52,22 @@ func (s *State) Gone() (Reason, time.Time) {
 	return s.existence.last().reason, s.existence.since()
 }
 
+// Newest returns when the newest of the records was made that set anything; the
+// zero time where nothing was heard.
+func (s *State) Newest() (newest time.Time) {
+	for _, c := range s.fields {
+		if c.stamp.Time.After(newest) {
+			newest = c.stamp.Time
+		}
+	}
+	for _, c := range s.existence {
+		if c.stamp.Time.After(newest) {
+			newest = c.stamp.Time
+		}
+	}
+	return newest
+}
+
 // Apply folds one change into the state.
 func (s *State) Apply(c Change) Effect {
 	e := Effect{Hints: slices.Clone(c.Hints)}

@@ -264,3 +264,25 @@ func TestAStoredValueOfAnotherTypeIsNotShown(t *testing.T) {
 		t.Errorf("custom attributes = %s", u.CustomAttrs)
 	}
 }
+
+func TestNewest(t *testing.T) {
+	t.Parallel()
+	s := directory.NewState(zhang)
+	if got := s.Newest(); !got.IsZero() {
+		t.Errorf("nothing was heard, and the newest is of %s", got)
+	}
+	for _, c := range []struct {
+		record directory.Record
+		want   float64
+	}{
+		{updated(5, `{"open_id":"ou_1","name":"a"}`, `{}`), 5},
+		{updated(3, `{"open_id":"ou_1","name":"b"}`, `{}`), 5}, // older
+		{answered(12, `{"open_id":"ou_1","name":"a"}`), 5},     // counts ten seconds earlier
+		{missing(20, zhang, directory.ReasonDeleted), 10},      // says nothing of any field
+	} {
+		foldInto(t, s, c.record)
+		if got, want := s.Newest(), at(c.want); !got.Equal(want) {
+			t.Errorf("after %s the newest is of %s, want %s", c.record.EventType, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package projector_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -145,6 +146,38 @@ func TestRecordsAreCountedByClass(t *testing.T) {
 	}
 	want(t, lines(t, b.pool, `SELECT event_type FROM mirror.event_log ORDER BY position LIMIT 2`), "user_add", "contact.user_group.created_v3")
 	want(t, lines(t, b.pool, `SELECT open_id FROM directory.users`), "ou_1")
+}
+
+// An event is out of order where its entity has heard of something newer: be it
+// an event or what Feishu showed.
+func TestReorderedEventsAreCounted(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	registry := prometheus.NewRegistry()
+	b.projector = projector.New(b.pool, b.log, projector.Options{Registerer: registry})
+	renamed := func(id string, minute int) directory.Record {
+		return b.event(directory.EventUserUpdated, minute, `{"open_id":"`+id+`","name":"`+fmt.Sprint(minute)+`"}`, `{"name":"x"}`)
+	}
+	for i, c := range []struct {
+		record    directory.Record
+		reordered float64 // from then on
+	}{
+		{renamed("ou_1", 5), 0},
+		{renamed("ou_2", 4), 0}, // of somebody else
+		{renamed("ou_1", 3), 1},
+		{renamed("ou_1", 5), 1}, // at the same instant
+		{renamed("ou_1", 6), 1},
+		{observed(t, directory.KindUser, 30, `{"open_id":"ou_1","name":"30"}`), 1},
+		{renamed("ou_1", 29), 2},
+		{renamed("ou_1", 31), 2},
+		{observed(t, directory.KindUser, 25, `{"open_id":"ou_1","name":"25"}`), 2}, // no event
+	} {
+		b.append(t, c.record)
+		b.project(t, 100)
+		if n, err := counter(registry, "orgmirror_projector_reordered_total", "source", string(directory.SourceWebhook)); err != nil || n != c.reordered {
+			t.Errorf("after the record %d: %v counted, want %v (%v)", i, n, c.reordered, err)
+		}
+	}
 }
 
 func counter(g prometheus.Gatherer, name, label, value string) (float64, error) {

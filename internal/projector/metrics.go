@@ -14,6 +14,7 @@ type metrics struct {
 	rereads *prometheus.CounterVec
 	sweeps  *prometheus.CounterVec
 	parked  prometheus.Counter
+	behind  *prometheus.CounterVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -40,11 +41,18 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Parts of log records that could not be decoded and were parked.",
 		}),
 	}
+	m.behind = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "orgmirror_projector_reordered_total",
+		Help: "Events that were older than the newest record of their entity that had been applied before.",
+	}, []string{"source"})
+	for _, source := range []directory.Source{directory.SourceWebhook, directory.SourceWebsocket} {
+		m.behind.WithLabelValues(string(source))
+	}
 	for _, class := range directory.Classes() {
 		m.records.WithLabelValues(string(class)) // shows 0 before the first
 	}
 	if r != nil {
-		r.MustRegister(m.records, m.pages, m.rereads, m.sweeps, m.parked)
+		r.MustRegister(m.records, m.pages, m.rereads, m.sweeps, m.parked, m.behind)
 	}
 	return m
 }
@@ -66,6 +74,9 @@ func (m *metrics) count(f *folded) {
 	}
 	for _, row := range f.asks {
 		m.sweeps.WithLabelValues(string(row.Reason)).Inc()
+	}
+	for _, source := range f.behind {
+		m.behind.WithLabelValues(string(source)).Inc()
 	}
 	m.parked.Add(float64(len(f.parked)))
 }

@@ -26,7 +26,8 @@ type folded struct {
 	rereads  map[directory.Key]*rereadRow
 	delays   map[directory.Key]time.Time // until when an event keeps its entity from being re-read
 	asks     map[sweepAsk]*sweepRequestRow
-	places   []placeRow // departments whose place in the tree moved without a record of their own
+	places   []placeRow         // departments whose place in the tree moved without a record of their own
+	behind   []directory.Source // of each event that was older than the newest record of its entity
 }
 
 // fold decodes a page, loads what it touches, and applies it record by record.
@@ -92,8 +93,10 @@ func (f *folded) apply(r directory.Record, d directory.Decoded, entities map[dir
 			EntityID: problem.Key.ID, Field: problem.Field, Error: problem.Err,
 		})
 	}
+	behind := false
 	for _, c := range d.Changes {
 		e := entities[c.Key]
+		behind = behind || c.Event && c.Time.Before(e.state.Newest())
 		hints := e.apply(r.Position, c)
 		if c.Event && c.Time.Before(swept[c.Key.TenantKey]) {
 			hints = append(hints, directory.HintBeforeSweep)
@@ -104,6 +107,9 @@ func (f *folded) apply(r directory.Record, d directory.Decoded, entities map[dir
 		}
 		f.reread(r.Position, c, hints)
 		f.delay(c)
+	}
+	if behind {
+		f.behind = append(f.behind, r.Source)
 	}
 	f.ask(r, d.AskSweep, swept)
 	if s := d.Sweep; s != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgmirror/orgmirror/internal/feishu/callback"
+	"github.com/orgmirror/orgmirror/internal/sandbox"
 )
 
 // message reads a sample.
@@ -165,6 +167,9 @@ func FuzzParse(f *testing.F) {
 	for _, text := range messages(f) {
 		f.Add(text)
 	}
+	for _, text := range rendered(f) {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		m, err := callback.Parse(text)
 		if err != nil {
@@ -190,6 +195,34 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("the payload differs (-was +is):\n%s", diff)
 		}
 	})
+}
+
+// rendered are messages with what the sandbox tells of a company's life.
+func rendered(t testing.TB) (texts [][]byte) {
+	t.Helper()
+	server, err := sandbox.Start(t.Context(), sandbox.Config{People: 30, Departments: 8, Seed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.LiveOnce(60)
+	for _, e := range server.Events(server.AppID()) {
+		text, err := json.Marshal(map[string]any{
+			"schema": "2.0",
+			"header": map[string]any{
+				"event_id": e.ID, "event_type": e.Type, "create_time": strconv.FormatInt(e.Created.UnixMilli(), 10), "token": "v3rification",
+				"app_id": server.AppID(), "tenant_key": "t",
+			},
+			"event": e.Event,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, text)
+	}
+	if err := server.Close(); err != nil || len(texts) < 60 {
+		t.Fatalf("%d events (%v)", len(texts), err)
+	}
+	return texts
 }
 
 func generic(t *testing.T, text []byte) map[string]any {
