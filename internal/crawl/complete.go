@@ -37,7 +37,7 @@ func (c *Crawler) whole(ctx context.Context, s *sweep) error {
 
 const completeSweep = `
 UPDATE mirror.sweep
-SET state = 'complete', completed_at = @completed_at, appended = @appended, memberships = @memberships,
+SET state = 'complete', completed_at = @completed_at, appended = @appended, unchanged = @unchanged, memberships = @memberships,
     candidates = @candidates, hidden = @hidden
 WHERE sweep_id = @sweep_id`
 
@@ -89,7 +89,7 @@ func (c *Crawler) complete(ctx context.Context, s *sweep) error {
 	}
 	err = pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
 		args := pgx.NamedArgs{
-			"sweep_id": s.id, "tenant_key": c.cfg.TenantKey, "completed_at": at, "appended": s.Appended,
+			"sweep_id": s.id, "tenant_key": c.cfg.TenantKey, "completed_at": at, "appended": s.Appended, "unchanged": s.Unchanged,
 			"memberships": s.memberships, "candidates": candidates, "hidden": s.hidden(),
 		}
 		for _, sql := range []string{supersedeSets, deleteOldRemovals, completeSweep} {

@@ -40,8 +40,19 @@
 // and one by one only those that a batch leaves out. The crawl lock keeps it to
 // one process; a walk waits for a pass, and re-reads beside itself.
 //
+// In an app that sees a part of the company, a department that came, came back or
+// moved is walked with all below it: no event tells whom it brings.
+//
+// # Sweeps of the service
+//
+// A [Sweeper] walks by the clock and when something asks for it: an event (the
+// projector writes mirror.sweep_request), or an [Attendance] that finds that
+// nobody listened to events for 15 minutes. It gives way to whoever begins a walk,
+// who goes on with it. What a walk, a re-read or the hourly sample found and no
+// event told of, [Drift] counts from the log.
+//
 // # What it does not do
 //
-// It writes to the log and to its own progress tables only. It does not start
-// sweeps by itself, and does not poll what has no events.
+// It writes to the log and to its own progress tables only. It does not poll what
+// has no events, but for the definitions that each sweep reads.
 package crawl

@@ -24,6 +24,7 @@ type definitions struct {
 	tenantKey string
 	origin    directory.Origin
 	pace      *pace // nil: the budget alone says when
+	unchanged int   // listed, and no news
 }
 
 // listed is one entity of a list.
@@ -81,6 +82,8 @@ func (d *definitions) news(ctx context.Context, kind directory.Kind, all []liste
 		}
 		if news, _ := states[l.id].apply(directory.Decode(record)); news {
 			records = append(records, record)
+		} else {
+			d.unchanged++
 		}
 	}
 	return records, nil
@@ -179,5 +182,6 @@ func (c *Crawler) define(ctx context.Context, s *sweep) error {
 		}
 		s.Appended += int64(len(records))
 	}
+	s.Unchanged += int64(d.unchanged)
 	return nil
 }
