@@ -16,13 +16,18 @@ const tryRereadMarker = `SELECT pg_try_advisory_lock(hashtextextended('orgmirror
 
 const rereadUnmark = `SELECT pg_advisory_unlock(hashtextextended('orgmirror re-reads ' || $1, 0))`
 
-// askForLock is how often a walk looks whether a pass of re-reads has ended.
-const askForLock = 100 * time.Millisecond
+const (
+	// askForLock is how often a walk looks whether a pass of re-reads has ended.
+	askForLock = 100 * time.Millisecond
+	// mournFor is how long a walk that has the lock may be one that was killed: the
+	// server notices when its session has done what it was at.
+	mournFor = 3 * time.Second
+)
 
 // takeCrawlLock takes the crawl lock in a session. It waits for a pass of
 // re-reads, and answers ErrBusy where somebody walks.
 func takeCrawlLock(ctx context.Context, conn *pgxpool.Conn, tenantKey string) error {
-	for {
+	for began := time.Now(); ; {
 		got, err := try(ctx, conn, tryCrawlLock, tenantKey)
 		if err != nil || got {
 			return err
@@ -35,10 +40,13 @@ func takeCrawlLock(ctx context.Context, conn *pgxpool.Conn, tenantKey string) er
 			if _, err := try(ctx, conn, rereadUnmark, tenantKey); err != nil {
 				return err
 			}
-			if got, err = try(ctx, conn, tryCrawlLock, tenantKey); err == nil && !got {
-				err = ErrBusy
+			got, err = try(ctx, conn, tryCrawlLock, tenantKey)
+			if err != nil || got {
+				return err
 			}
-			return err
+			if time.Since(began) > mournFor {
+				return ErrBusy
+			}
 		}
 		if err := sleepUntil(ctx, time.Now().Add(askForLock)); err != nil {
 			return err
