@@ -1,9 +1,11 @@
 package crawl_test
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/feishu"
@@ -40,6 +42,24 @@ func TestBackfillIsAloneForItsCompany(t *testing.T) {
 		t.Errorf("the first ended with %v", err)
 	}
 	b.backfill(t) // the lock was given back
+}
+
+// The server keeps the lock of a process that was killed until its session has
+// done what it was at.
+func TestBackfillOutlivesTheLockOfOneThatWasKilled(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 20, 2)
+	conn, err := b.pool.Acquire(t.Context())
+	must(t, err)
+	_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock(hashtextextended('orgmirror crawl ' || $1, 0))`, b.sandbox.Truth().Tenant.TenantKey)
+	must(t, err)
+	killed := make(chan error, 1)
+	time.AfterFunc(300*time.Millisecond, func() {
+		defer conn.Release()
+		killed <- conn.Conn().Close(context.WithoutCancel(t.Context()))
+	})
+	b.backfill(t)
+	must(t, <-killed)
 }
 
 func TestPlan(t *testing.T) {

@@ -86,14 +86,15 @@ func (b *bundle) equalsShown(t *testing.T) {
 // however bad the answers were from which it was made.
 type history struct {
 	values map[directory.Key]map[string][]string // "" is none
-	// As it was when it was last looked at.
-	mirror map[directory.Key]attributes
+	// As they were when they were last looked at.
+	shown, mirror map[directory.Key]attributes
 }
 
 func (b *bundle) history(t *testing.T) *history {
 	t.Helper()
 	h := &history{values: map[directory.Key]map[string][]string{}, mirror: mirrored(t, b.folded(t))}
-	h.remember(b.shown(t))
+	h.shown = b.shown(t)
+	h.remember(h.shown)
 	return h
 }
 
@@ -118,10 +119,11 @@ func (b *bundle) isTrue(t *testing.T, h *history) {
 	t.Helper()
 	now, states := b.shown(t), b.folded(t)
 	h.remember(now)
-	before := h.mirror
-	h.mirror = mirrored(t, states)
+	before, shown := h.mirror, h.shown
+	h.mirror, h.shown = mirrored(t, states), now
 	for key := range now {
-		if before[key] != nil && h.mirror[key] == nil {
+		// Who came back may have been away when Feishu was asked, or its answer old.
+		if shown[key] != nil && before[key] != nil && h.mirror[key] == nil {
 			t.Errorf("%s %s was removed and is there", key.Kind, key.ID)
 		}
 	}

@@ -40,6 +40,9 @@ const (
 	askForLock = 100 * time.Millisecond
 	// askWhoWants is how often a sweep of the service looks whether to give way.
 	askWhoWants = 500 * time.Millisecond
+	// mournFor is how long a walk that has the lock may be one that was killed: the
+	// server notices when its session has done what it was at.
+	mournFor = 3 * time.Second
 )
 
 // errGaveWay ends a sweep of the service that somebody else wants to go on with.
@@ -80,7 +83,7 @@ func (c *Crawler) lock(ctx context.Context) (release func(), err error) {
 // somebody walks.
 func takeCrawlLock(ctx context.Context, conn *pgxpool.Conn, tenantKey string) error {
 	wanted := false
-	for {
+	for began := time.Now(); ; {
 		got, err := try(ctx, conn, tryCrawlLock, tenantKey)
 		if err == nil && got && wanted {
 			_, err = try(ctx, conn, wantedUnshare, tenantKey)
@@ -89,20 +92,17 @@ func takeCrawlLock(ctx context.Context, conn *pgxpool.Conn, tenantKey string) er
 			return err
 		}
 		waits, err := givesWay(ctx, conn, tenantKey)
+		switch {
+		case err != nil:
+			return err
+		case waits && !wanted:
+			wanted, err = try(ctx, conn, tryWanted, tenantKey)
+		case !waits && time.Since(began) > mournFor:
+			// It is a walk, and one that goes on.
+			err = ErrBusy
+		}
 		if err != nil {
 			return err
-		}
-		if !waits {
-			// It is a walk, or what gives way has done so since.
-			if got, err = try(ctx, conn, tryCrawlLock, tenantKey); err == nil && !got {
-				err = ErrBusy
-			}
-			return err
-		}
-		if !wanted {
-			if wanted, err = try(ctx, conn, tryWanted, tenantKey); err != nil {
-				return err
-			}
 		}
 		if err := sleepUntil(ctx, time.Now().Add(askForLock)); err != nil {
 			return err
