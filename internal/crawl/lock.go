@@ -180,11 +180,7 @@ func (c *Crawler) sweepUnlessWanted(ctx context.Context) (Summary, error) {
 // whenWanted returns errGaveWay when somebody wants the crawl lock, and nil when
 // the context has ended.
 func (c *Crawler) whenWanted(ctx context.Context, conn *pgxpool.Conn) error {
-	for {
-		sleep(ctx, askWhoWants)
-		if ctx.Err() != nil {
-			return nil
-		}
+	for sleepUntil(ctx, time.Now().Add(askWhoWants)) == nil {
 		nobody, err := c.nobodyWants(ctx, conn)
 		switch {
 		case err != nil:
@@ -193,6 +189,7 @@ func (c *Crawler) whenWanted(ctx context.Context, conn *pgxpool.Conn) error {
 			return errGaveWay
 		}
 	}
+	return nil
 }
 
 func (c *Crawler) nobodyWants(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
