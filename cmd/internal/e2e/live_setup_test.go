@@ -106,6 +106,7 @@ func (l *live) faults() {
 		{DelayMS: 500, Probability: 0.03},
 		{DelayMS: 4000, Probability: 0.03},
 		{DelayMS: 15_000, Probability: 0.02},
+		{DelayMS: 3_600_000, Probability: 0.01}, // until all is delivered in the end
 	}
 	if l.lossy {
 		faults = append(faults, sandbox.EventFault{Field: "object.join_time", Value: []byte(`"soon"`), Probability: 0.01},
