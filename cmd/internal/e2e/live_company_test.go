@@ -29,9 +29,9 @@ type liveCompany struct {
 	people, gone, departments, types, attrs []string
 }
 
-// perSecond is how fast the company changes: slowly enough for events of one
+// changesASecond is how fast the company changes: slowly enough for events of one
 // person to be apart, most of the time, and quickly enough for thousands.
-const perSecond = 120
+const changesASecond = 120
 
 func newLiveCompany(t *testing.T, server *sandbox.Server, seed uint64) *liveCompany {
 	t.Helper()
@@ -50,7 +50,7 @@ func newLiveCompany(t *testing.T, server *sandbox.Server, seed uint64) *liveComp
 // live makes so many changes. Where it is not told everything, Feishu also does
 // what no event announces.
 func (c *liveCompany) live(ctx context.Context, changes int, silently bool) {
-	ticker := time.NewTicker(time.Second / perSecond)
+	ticker := time.NewTicker(time.Second / changesASecond)
 	defer ticker.Stop()
 	acts := c.writes()
 	if silently {

@@ -17,11 +17,11 @@ import (
 )
 
 const (
-	perSecond, perMinute = 50, 130
+	mostASecond, mostAMinute = 50, 130
 	// reset is how long the sandbox wants nobody to call after a refusal, and
 	// underWay how late a call may still come that was sent before its sender could
 	// know: a second on a busy machine.
-	reset, underWay = 4 * time.Second, time.Second
+	resetAfter, underWay = 4 * time.Second, time.Second
 )
 
 // The service's re-reads and a walk keep the limits together, also when the walk
@@ -44,13 +44,13 @@ func TestServeAndBackfillKeepTheRateTogether(t *testing.T) {
 	server.ClearHistory()
 	const lists, users = "GET /contact/v3/users/find_by_department", "GET /contact/v3/users/:user_id"
 	for _, f := range []sandbox.Fault{{Endpoint: lists, Skip: 15, Count: 2}, {Endpoint: users, Skip: 3}} {
-		f.Preset, f.Headers = "throttle", map[string]string{"X-Ogw-Ratelimit-Reset": fmt.Sprint(int(reset.Seconds()))}
+		f.Preset, f.Headers = "throttle", map[string]string{"X-Ogw-Ratelimit-Reset": fmt.Sprint(int(resetAfter.Seconds()))}
 		if err := server.AddFault(f); err != nil {
 			t.Fatal(err)
 		}
 	}
 
-	env = append(env, fmt.Sprintf("MIRROR_FEISHU_RATE=%d/s,%d/m", perSecond, perMinute))
+	env = append(env, fmt.Sprintf("MIRROR_FEISHU_RATE=%d/s,%d/m", mostASecond, mostAMinute))
 	serve(t, env)
 	readAllAgain(t, url)
 	first := start(t, env, binary("backfill"))
@@ -73,11 +73,11 @@ func TestServeAndBackfillKeepTheRateTogether(t *testing.T) {
 			continue
 		}
 		t.Logf("%s: %d calls, at most %d in a second and %d in a minute", endpoint, stats.Calls, stats.MaxPerSecond, stats.MaxPerMinute)
-		if stats.MaxPerSecond > perSecond || stats.MaxPerMinute > perMinute {
-			t.Errorf("%s: above %d in a second or %d in a minute", endpoint, perSecond, perMinute)
+		if stats.MaxPerSecond > mostASecond || stats.MaxPerMinute > mostAMinute {
+			t.Errorf("%s: above %d in a second or %d in a minute", endpoint, mostASecond, mostAMinute)
 		}
 	}
-	if n := server.Stats()[lists].Calls; n <= perMinute {
+	if n := server.Stats()[lists].Calls; n <= mostAMinute {
 		t.Errorf("%d lists were read, too few to meet the minute's limit", n)
 	}
 	if n := keptAway(t, server.History(sandbox.HistoryFilter{})); n != 3 {
@@ -95,8 +95,8 @@ func keptAway(t *testing.T, history []sandbox.Request) (refusals int) {
 		}
 		refusals++
 		for _, r := range history {
-			if after := r.Time.Sub(refused.Time); r.Endpoint == refused.Endpoint && after > underWay && after < reset {
-				t.Errorf("%s was called %v after it had asked for %v", r.Endpoint, after, reset)
+			if after := r.Time.Sub(refused.Time); r.Endpoint == refused.Endpoint && after > underWay && after < resetAfter {
+				t.Errorf("%s was called %v after it had asked for %v", r.Endpoint, after, resetAfter)
 			}
 		}
 	}
