@@ -150,9 +150,9 @@ func names(was map[string][]string, is attributes) map[string]bool {
 	return all
 }
 
-// clear reports whether an error says what happened, in a way that programs and
+// told reports whether an error says what happened, in a way that programs and
 // people know.
-func clear(err error) bool {
+func told(err error) bool {
 	for _, known := range []error{
 		feishu.ErrUnavailable, feishu.ErrQuota, feishu.ErrCredentials, feishu.ErrPermission, feishu.ErrPageToken, feishu.ErrPaging,
 		feishu.ErrTooBig, feishu.ErrNoAuthority, crawl.ErrRefused, crawl.ErrEndless, crawl.ErrMonthlyBudget,

@@ -67,7 +67,7 @@ func TestBackfillUnderEachFault(t *testing.T) {
 				switch {
 				case !known:
 					t.Errorf("the test knows nothing of this fault; the walk ended with %v", err)
-				case always && !errors.Is(err, want) || err != nil && !clear(err):
+				case always && !errors.Is(err, want) || err != nil && !told(err):
 					t.Errorf("error = %v, want %v", err, want)
 				}
 				b.isTrue(t, was)
@@ -109,7 +109,7 @@ func underMixedFaults(t *testing.T, random *rand.Rand) {
 		b.sandbox.LiveOnce(1 + random.IntN(10))
 		_, err := crawler.Backfill(t.Context())
 		t.Logf("ended with %v", err)
-		if err != nil && !clear(err) {
+		if err != nil && !told(err) {
 			t.Errorf("error = %v", err)
 		}
 		b.isTrue(t, was)
