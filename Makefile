@@ -18,7 +18,9 @@ endif
 endif
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
-TESTFLAGS ?= -race
+# Ten minutes, Go's own limit for a package, are too few for the race detector on a
+# busy machine.
+TESTFLAGS ?= -race -timeout 30m
 
 .PHONY: help demo build test lint generate verify bench
 
