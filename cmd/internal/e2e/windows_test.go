@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	perSecond, perMinute = 50, 130
+	mostPerSecond, mostPerMinute = 50, 130
 	// reset is how long the sandbox wants nobody to call after a refusal, and
 	// underWay how late a call may still come that was sent before its sender could
 	// know: a second on a busy machine.
@@ -50,7 +50,7 @@ func TestServeAndBackfillKeepTheRateTogether(t *testing.T) {
 		}
 	}
 
-	env = append(env, fmt.Sprintf("MIRROR_FEISHU_RATE=%d/s,%d/m", perSecond, perMinute))
+	env = append(env, fmt.Sprintf("MIRROR_FEISHU_RATE=%d/s,%d/m", mostPerSecond, mostPerMinute))
 	serve(t, env)
 	readAllAgain(t, url)
 	first := start(t, env, binary("backfill"))
@@ -73,11 +73,11 @@ func TestServeAndBackfillKeepTheRateTogether(t *testing.T) {
 			continue
 		}
 		t.Logf("%s: %d calls, at most %d in a second and %d in a minute", endpoint, stats.Calls, stats.MaxPerSecond, stats.MaxPerMinute)
-		if stats.MaxPerSecond > perSecond || stats.MaxPerMinute > perMinute {
-			t.Errorf("%s: above %d in a second or %d in a minute", endpoint, perSecond, perMinute)
+		if stats.MaxPerSecond > mostPerSecond || stats.MaxPerMinute > mostPerMinute {
+			t.Errorf("%s: above %d in a second or %d in a minute", endpoint, mostPerSecond, mostPerMinute)
 		}
 	}
-	if n := server.Stats()[lists].Calls; n <= perMinute {
+	if n := server.Stats()[lists].Calls; n <= mostPerMinute {
 		t.Errorf("%d lists were read, too few to meet the minute's limit", n)
 	}
 	if n := keptAway(t, server.History(sandbox.HistoryFilter{})); n != 3 {
