@@ -182,13 +182,14 @@ func TestSweepGivesWay(t *testing.T) {
 	t.Run("a walk gives way to nobody", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, 100, 20)
-		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUsersByDepartment, DelayMS: 200, Count: -1}))
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUsersByDepartment, DelayMS: 3000, Count: -1}))
 		walked := make(chan error, 1)
 		go func() {
 			_, err := b.crawler.Backfill(context.WithoutCancel(t.Context()))
 			walked <- err
 		}()
 		eventually(t, "the walk is under way", func() bool { return b.asked(feishu.EndpointUsersByDepartment) > 2 })
+		// That takes three seconds: the walk may be one that was killed.
 		other := b.crawlerWith(t, func(*crawl.Config) {})
 		if _, err := other.Backfill(t.Context()); !errors.Is(err, crawl.ErrBusy) {
 			t.Errorf("another walk: %v", err)
