@@ -147,7 +147,7 @@ func kill(t testing.TB, pool *pgxpool.Pool, job string) int {
 }
 
 const killSessions = `
-SELECT count(pg_terminate_backend(pid))
+SELECT count(pg_terminate_backend(pid, 10000))
 FROM pg_stat_activity
 WHERE datname = current_database() AND application_name LIKE '% ' || $1`
 
