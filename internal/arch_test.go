@@ -51,7 +51,7 @@ var wired = []string{
 var testsMayImport = []string{"internal/sandbox", "internal/postgres/pgtest", "internal/feishu/callback/callbacktest"}
 
 // forTests are packages that production code must not import.
-var forTests = []string{"internal/postgres/pgtest", "internal/feishu/callback/callbacktest"}
+var forTests = []string{"internal/postgres/pgtest", "internal/feishu/callback/callbacktest", "internal/sandbox/sdktest/nodesdk"}
 
 // outside says in which of our folders a foreign module appears. A rule with a
 // longer prefix comes before one with a shorter.

@@ -31,10 +31,28 @@ const (
 // less, and is computed at every call: bcrypt would allow about twenty calls a
 // second and core.
 type Client struct {
-	id     string
-	roles  []Role
-	salt   [16]byte
-	digest [sha256.Size]byte
+	id          string
+	roles       []Role
+	allowOpenID bool // see Client.AllowsOpenID
+	salt        [16]byte
+	digest      [sha256.Size]byte
+	tokenKey    []byte // signs its access tokens; see token.go
+}
+
+// allowOpenID stands among the roles of a client that takes the open_ids of the
+// mirror's app for its own.
+const allowOpenID = "allow_open_id"
+
+// ID is the client's id.
+func (c Client) ID() string { return c.id }
+
+// Sees reports whether the client has a role.
+func (c Client) Sees(r Role) bool { return c.sees(r) }
+
+// AllowsOpenID reports whether the client may be answered with open_ids of an
+// app: its own, or another one's where it says that it knows what it gets.
+func (c Client) AllowsOpenID(appID string) bool {
+	return c.allowOpenID || c.id == appID && appID != ""
 }
 
 // NewClient makes a client. Neither ":" nor "," may be in id or secret, and a
@@ -56,10 +74,12 @@ func NewClient(id, secret string, roles ...Role) (Client, error) {
 	}
 	_, _ = rand.Read(c.salt[:]) // never fails
 	c.digest = c.hash(secret)
-	return c, nil
+	var err error
+	c.tokenKey, err = tokenKey(id, secret)
+	return c, err
 }
 
-// ParseClients reads "id:secret:role[+role]", comma-separated. It reports all
+// ParseClients reads "id:secret:role[+role][+allow_open_id]", comma-separated. It reports all
 // mistakes at once, and no secret.
 func ParseClients(list string) ([]Client, error) {
 	if strings.TrimSpace(list) == "" {
@@ -91,13 +111,22 @@ func parseClient(entry string) (Client, error) {
 	if len(parts) < 2 || len(parts) > 3 {
 		return Client{}, errors.New("an API client is id:secret:role[+role]") // not shown: it may hold a secret
 	}
-	var roles []Role
+	var (
+		roles   []Role
+		foreign bool
+	)
 	if len(parts) == 3 && parts[2] != "" {
 		for r := range strings.SplitSeq(parts[2], "+") {
+			if r == allowOpenID {
+				foreign = true
+				continue
+			}
 			roles = append(roles, Role(r))
 		}
 	}
-	return NewClient(parts[0], parts[1], roles...)
+	c, err := NewClient(parts[0], parts[1], roles...)
+	c.allowOpenID = foreign
+	return c, err
 }
 
 func byID(clients []Client) (map[string]Client, error) {
@@ -124,6 +153,15 @@ func (c Client) sees(r Role) bool { return slices.Contains(c.roles, r) }
 // authenticator knows the clients. With none, nobody may read.
 type authenticator struct {
 	clients map[string]Client
+	tokens  *tokens
+}
+
+// find looks a client up, and says whether the secret is its.
+func (a authenticator) find(id, secret string) (c Client, known, right bool) {
+	c, known = a.clients[id]
+	digest := c.hash(secret) // also for an unknown id, so that it takes as long
+	right = subtle.ConstantTimeCompare(digest[:], c.digest[:]) == 1
+	return c, known, known && right
 }
 
 // check finds the client that a call's metadata speaks for.
@@ -132,16 +170,30 @@ func (a authenticator) check(ctx context.Context) (Client, error) {
 	if len(values) == 0 {
 		return Client{}, &failure{
 			reason:  reasonCredentialsMissing,
-			message: `credentials are missing: send authorization "Basic base64(id:secret)" or "Bearer id:secret"`,
+			message: `credentials are missing: send authorization "Basic base64(id:secret)", "Bearer id:secret" or "Bearer token"`,
 		}
 	}
+	if token, is := accessToken(values); is {
+		c, err := a.tokens.check(ctx, token)
+		if err != nil {
+			return Client{}, &failure{reason: reasonCredentialsInvalid, message: err.Error()}
+		}
+		return c, nil
+	}
 	id, secret, ok := credentials(values)
-	c, known := a.clients[id]
-	digest := c.hash(secret) // also for an unknown id, so that it takes as long
-	if right := subtle.ConstantTimeCompare(digest[:], c.digest[:]) == 1; !ok || !known || !right {
+	c, _, right := a.find(id, secret)
+	if !ok || !right {
 		return Client{}, &failure{reason: reasonCredentialsInvalid, message: "the credentials are not those of an API client"}
 	}
 	return c, nil
+}
+
+// accessToken reads a token that IssueToken gave out; an id with its secret has a
+// colon.
+func accessToken(values []string) (string, bool) {
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	rest = strings.TrimSpace(rest)
+	return rest, len(values) == 1 && strings.EqualFold(scheme, "Bearer") && strings.HasPrefix(rest, tokenPrefix) && !strings.Contains(rest, ":")
 }
 
 // credentials reads the one authorization of a call.

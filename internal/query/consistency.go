@@ -19,6 +19,7 @@ import (
 type freshness struct {
 	logID    [16]byte
 	position int64
+	anyLog   bool // a bare position: of whichever log there is
 }
 
 const (
@@ -54,6 +55,14 @@ func parseFreshness(token string) (*freshness, error) {
 	return &f, nil
 }
 
+// parseAtLeast reads a consistency token, or a position in decimal.
+func parseAtLeast(text string) (*freshness, error) {
+	if position, err := strconv.ParseUint(text, 10, 63); err == nil {
+		return &freshness{position: int64(position), anyLog: true}, nil
+	}
+	return parseFreshness(text)
+}
+
 // read runs a query, and again after a wait where its snapshot was older than
 // asked for. query must leave nothing behind from one run to the next.
 //
@@ -65,7 +74,7 @@ func (s *Service) read(ctx context.Context, fresh *freshness, query func(context
 		return meta{}, err
 	}
 	if fresh != nil {
-		if fresh.logID != m.logID {
+		if !fresh.anyLog && fresh.logID != m.logID {
 			return meta{}, badField(reasonForeignLog, "at_least_as_fresh", "the token is of another log")
 		}
 		if m.position < fresh.position {

@@ -65,6 +65,7 @@ type Service struct {
 	pool          *sessions
 	log           Log
 	tenant        atomic.Pointer[string] // nil until it is known; see company
+	app           atomic.Pointer[string] // likewise; see AppID
 	sweepInterval time.Duration
 	monthlyCalls  int64
 	channel       func() Channel
@@ -104,10 +105,10 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		channel:       cfg.Channel,
 		maxWait:       orDefault(cfg.MaxWait, defaultMaxWait),
 		timeout:       orDefault(cfg.Timeout, defaultTimeout),
-		authenticator: authenticator{clients: clients},
 		observer:      observer,
 		health:        health.NewServer(),
 	}
+	s.authenticator = authenticator{clients: clients, tokens: newTokens(clients, s.company)}
 	if cfg.TenantKey != "" {
 		s.tenant.Store(&cfg.TenantKey)
 	}

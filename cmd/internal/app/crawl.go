@@ -49,7 +49,7 @@ func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slo
 	if err != nil {
 		return nil, err
 	}
-	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter, progress: progress})
+	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant.Key, counter: counter, progress: progress})
 }
 
 // openCrawlInto is OpenCrawl for a service, which has a log and figures already.
@@ -63,11 +63,12 @@ func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
 	if err != nil {
 		return nil, err
 	}
-	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: tenant, AppID: s.cfg.FeishuAppID}) {
+	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: tenant.Key, AppID: s.cfg.FeishuAppID}) {
 		return nil, eventlog.ErrForeignApp
 	}
+	s.tenant.Store(&tenant)
 	return openCrawl(ctx, opening{
-		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, rereads: s.rereads,
+		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant.Key, counter: counter, log: s.log, rereads: s.rereads,
 	})
 }
 
@@ -81,19 +82,21 @@ func OpenPlan(ctx context.Context, cfg config.Config, db *Database, logger *slog
 	}
 	tenant := owner.TenantKey
 	if owner.AppID != cfg.FeishuAppID {
-		if tenant, err = askTenant(ctx, cfg, db, logger, counter); err != nil {
+		asked, err := askTenant(ctx, cfg, db, logger, counter)
+		if err != nil {
 			return nil, err
 		}
+		tenant = asked.Key
 	}
 	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter})
 }
 
 // askTenant asks Feishu who the company is. Its one call is reserved for no
 // company: which one's budget it belongs to is what it asks.
-func askTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ string, err error) {
+func askTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ feishu.Tenant, err error) {
 	asking := &Crawl{db: db, logger: logger, cfg: cfg}
 	if err := asking.connect("", counter); err != nil {
-		return "", err
+		return feishu.Tenant{}, err
 	}
 	defer func() { err = errors.Join(err, asking.Close()) }()
 	return crawl.ResolveTenant(ctx, asking.client, cfg.FeishuTenantKey)

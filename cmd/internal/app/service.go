@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,9 +19,11 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
+	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/gateway"
 	"github.com/orgmirror/orgmirror/internal/projector"
 	"github.com/orgmirror/orgmirror/internal/query"
+	"github.com/orgmirror/orgmirror/internal/query/compat"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
@@ -31,8 +36,8 @@ type Addresses struct {
 	Webhook             string // empty where there is none
 }
 
-// Service is the mirror's service: the projector, the queries over gRPC and
-// REST, and what operators look at.
+// Service is the mirror's service: the projector, the queries over gRPC, REST and
+// as Feishu answers them, and what operators look at.
 type Service struct {
 	Addresses Addresses
 
@@ -44,6 +49,7 @@ type Service struct {
 	log     *eventlog.Log
 	query   *query.Service
 	receive *receiver
+	tenant  atomic.Pointer[feishu.Tenant] // as Feishu last told; nil before it did
 
 	rereads  *crawl.RereadMetrics
 	sweeps   *crawl.Sweeper // nil: the service never sweeps
@@ -51,7 +57,7 @@ type Service struct {
 	grpc     *grpc.Server
 	loopback net.Listener     // from REST to gRPC
 	conn     *grpc.ClientConn // its other end
-	rest     http.Handler
+	http     http.Handler
 }
 
 // OpenService makes a service and opens its addresses. Nothing is answered
@@ -102,8 +108,35 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	if s.loopback, s.conn, err = gateway.Loopback(); err != nil {
 		return nil, err
 	}
-	s.rest, err = gateway.Handler(ctx, s.conn)
+	s.http, err = s.face(ctx)
 	return s, err
+}
+
+// face is what answers over HTTP: REST, and below one path what Feishu answers.
+func (s *Service) face(ctx context.Context) (http.Handler, error) {
+	rest, err := gateway.Handler(ctx, s.conn)
+	if err != nil {
+		return nil, err
+	}
+	feishus, err := compat.Handler(compat.Config{Service: s.query, Tenant: s.company, Logger: s.logger, Registerer: s.metrics})
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, compat.Prefix) {
+			feishus.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	}), nil
+}
+
+// company is what Feishu told of the company when the service began to ask.
+func (s *Service) company() json.RawMessage {
+	if t := s.tenant.Load(); t != nil {
+		return t.Raw
+	}
+	return nil
 }
 
 // SweepInterval is how often there is a sweep, as queries want to know it:
@@ -149,7 +182,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.attending,
 		s.crawling,
 		s.projecting,
-		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
+		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.http, s.logger) },
 		s.answering,
 		func(stop <-chan struct{}) error {
 			return serveHTTP(stop, s.open["metrics_listen"], operations, s.logger)

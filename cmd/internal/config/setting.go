@@ -52,11 +52,11 @@ func Settings() []Setting {
 		{Key: "events", Group: Service, Shown: "`webhook` where its two secrets are set, else `none` with a warning", Meaning: "how changes come in: `webhook` (Feishu calls), `websocket` (a long connection to Feishu) or `none` (only walks see them)"},
 		{Key: "feishu_verification_token", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Verification Token, from the app's console"},
 		{Key: "feishu_encrypt_key", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Encrypt Key, from the app's console"},
-		{Key: "http_listen", Group: Service, Default: "127.0.0.1:8080", Meaning: "REST"},
+		{Key: "http_listen", Group: Service, Default: "127.0.0.1:8080", Meaning: "REST, and Feishu's own API under `/open-apis/`"},
 		{Key: "grpc_listen", Group: Service, Default: "127.0.0.1:8081", Meaning: "gRPC"},
 		{Key: "webhook_listen", Group: Service, Default: "127.0.0.1:8082", Meaning: "Feishu's callbacks, `POST /webhook/event`; open only with `webhook`"},
 		{Key: "metrics_listen", Group: Service, Default: "127.0.0.1:2112", Meaning: "`/metrics`, `/livez`, `/readyz`"},
-		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, or `sensitive` for personal fields too"},
+		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, or `sensitive` for personal fields too; `+allow_open_id` for a client of another app that takes the mirror's open_ids"},
 		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree` and `mirror person` ask"},
 		{Key: "client", Group: Client, Secret: true, Shown: "none", Meaning: "`id:secret` with which they ask"},
 	}
