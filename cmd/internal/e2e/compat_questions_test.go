@@ -201,8 +201,10 @@ func (v *vantage) mistakes() (all []question) {
 			{method: "contact.v3.department.search", data: map[string]any{"query": "部"}},
 		},
 		100: {
-			{method: "contact.v3.user.list"}, {method: "contact.v3.user.list", params: map[string]any{"department_id": place}},
-			{method: "contact.v3.employeeTypeEnum.list"}, {method: "contact.v3.customAttr.list"},
+			{method: "contact.v3.user.list"},
+			{method: "contact.v3.user.list", params: map[string]any{"department_id": place}},
+			{method: "contact.v3.employeeTypeEnum.list"},
+			{method: "contact.v3.customAttr.list"},
 		},
 	}
 	all = append(all,

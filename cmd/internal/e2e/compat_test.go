@@ -21,7 +21,7 @@ const (
 // TestCompat asks a sandbox and the mirror of it the same questions through
 // Feishu's own SDKs, after a backfill, and again after changes that came in as
 // events, and wants the same answers.
-func TestCompat(t *testing.T) {
+func TestCompat(t *testing.T) { //nolint:tparallel // the company changes between its parts
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes a minute")
@@ -30,6 +30,7 @@ func TestCompat(t *testing.T) {
 	seen := newVantage()
 	seen.look(c.server)
 	c.compare(t, seen, "after the backfill", true)
+	t.Run("by hand", c.byHand)
 
 	c.company.live(t.Context(), int(numberIn(t, compatChanges, 300)), false)
 	c.calm()

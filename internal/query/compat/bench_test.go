@@ -90,7 +90,9 @@ func BenchmarkBesideGRPC(b *testing.B) {
 			},
 		},
 		{
-			"find_by_department", func(i int) error { return get("/contact/v3/users/find_by_department?page_size=50&department_id=" + department(i)) },
+			"find_by_department", func(i int) error {
+				return get("/contact/v3/users/find_by_department?page_size=50&department_id=" + department(i))
+			},
 			func(i int) error {
 				_, err := directoryService.ListDepartmentUsers(ctx, &pb.ListDepartmentUsersRequest{Department: department(i), PageSize: 50})
 				return err

@@ -1,12 +1,14 @@
 package compat
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +34,7 @@ type call struct {
 	age  *query.Age // nil where nothing was read
 }
 
-// The id kinds, in Feishu's words. Each default comes first.
+// The id kinds, in Feishu's words.
 const (
 	openID  = "open_id"
 	unionID = "union_id"
@@ -49,18 +51,18 @@ type kinds struct{ user, department string }
 
 func (c *call) readKinds() error {
 	var err error
-	if c.kinds.user, err = c.oneOf("user_id_type", openID, unionID, userID); err != nil {
+	if c.kinds.user, err = c.oneOf("user_id_type", openID, openID, unionID, userID); err != nil {
 		return err
 	}
-	c.kinds.department, err = c.oneOf("department_id_type", openDepartmentID, departmentID)
+	c.kinds.department, err = c.oneOf("department_id_type", openDepartmentID, departmentID, openDepartmentID)
 	return err
 }
 
-// oneOf reads a parameter that is one of some words, the first if it is absent.
-func (c *call) oneOf(name string, words ...string) (string, error) {
+// oneOf reads a parameter that is one of some words.
+func (c *call) oneOf(name, absent string, words ...string) (string, error) {
 	word := c.query.Get(name)
 	if word == "" {
-		return words[0], nil
+		return absent, nil
 	}
 	if !slices.Contains(words, word) {
 		return "", invalidField(name, word, name+" is optional, options: ["+strings.Join(words, ",")+"]")
@@ -98,7 +100,7 @@ func (c *call) input(v any) error {
 	if err != nil || len(body) > maxBody {
 		return refuse(codeBadRequest)
 	}
-	if len(body) == 0 {
+	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
 	err = json.Unmarshal(body, v)
@@ -107,9 +109,32 @@ func (c *call) input(v any) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrong) && wrong.Field != "":
-		return invalidField(wrong.Field, wrong.Value, wrong.Field+" should be a "+wrong.Type.String())
+		return invalidField(wrong.Field, member(body, wrong.Field), wrong.Field+" should be "+jsonName(wrong.Type))
 	default:
 		return refuse(codeBadRequest)
+	}
+}
+
+// member is what a body has for a field, shortened.
+func member(body []byte, name string) string {
+	o, err := objectOf(body)
+	if err != nil {
+		return ""
+	}
+	text := []rune(string(o[name]))
+	return string(text[:min(len(text), 100)])
+}
+
+func jsonName(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "a boolean"
+	case reflect.Slice:
+		return "an array"
+	default:
+		return "an object"
 	}
 }
 

@@ -93,7 +93,7 @@ var other = method{name: "other", handle: func(c *call) error {
 var errNoRoute = errors.New("no such path")
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") { // the mux would redirect
+	if p := r.URL.EscapedPath(); path.Clean(p) != strings.TrimSuffix(p, "/") { // the mux would redirect
 		h.serving(other).ServeHTTP(w, r)
 		return
 	}

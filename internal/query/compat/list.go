@@ -78,7 +78,7 @@ func join(entries [][]byte) []byte {
 
 // rows runs a statement and hands each row over, after the moment has been read
 // into now.
-func (c *call) rows(ctx context.Context, now *query.Moment, statement string, args []any, targets []any, each func() error) error {
+func (c *call) rows(ctx context.Context, now *query.Moment, statement string, args, targets []any, each func() error) error {
 	rows, err := c.service.Query(ctx, statement, args...)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.method.name, err)

@@ -85,9 +85,13 @@ var (
 // unsetUser is what Feishu shows of a person though it is not set. Of e-mail
 // addresses, nicknames, leaders and the like it shows no key then.
 var unsetUser = []unset{
-	{"city", "status", emptyText}, {"country", "status", emptyText}, {"work_station", "status", emptyText},
-	{"job_title", "status", emptyText}, {"employee_no", "status", emptyText},
-	{"employee_type", "status", zero}, {"join_time", "status", zero},
+	{"city", "status", emptyText},
+	{"country", "status", emptyText},
+	{"work_station", "status", emptyText},
+	{"job_title", "status", emptyText},
+	{"employee_no", "status", emptyText},
+	{"employee_type", "status", zero},
+	{"join_time", "status", zero},
 	{"en_name", "name", emptyText},
 	{"description", "mobile_visible", emptyText},
 }
