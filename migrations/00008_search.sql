@@ -23,7 +23,7 @@ BEGIN
         key text COLLATE "C" NOT NULL,
         part boolean NOT NULL,
         sensitive boolean NOT NULL,
-        PRIMARY KEY (tenant_key, entity_kind, entity_id, key)
+        PRIMARY KEY (tenant_key, entity_id, entity_kind, key)
     );
     COMMENT ON TABLE search_keys IS 'What people and departments are found by: a search looks for keys that begin with what is typed. Some are e-mail addresses and employee numbers: the table is sensitive. Not for queries: its form may change.';
     COMMENT ON COLUMN search_keys.tenant_key IS 'The company.';
