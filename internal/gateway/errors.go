@@ -39,7 +39,7 @@ func (d description) writeRoutingError(_ context.Context, _ *runtime.ServeMux, _
 		w.Header().Set("Allow", methods)
 		write(w, httpStatus, explained(codes.Unimplemented, reasonMethod, "this is asked by "+methods+" only"))
 	case http.StatusNotFound:
-		write(w, httpStatus, explained(codes.NotFound, reasonNoResource, "there is nothing at this path; /openapi.json lists what there is"))
+		write(w, httpStatus, explained(codes.NotFound, reasonNoResource, "there is nothing at this path; /docs/ shows what there is, /openapi.json lists it"))
 	default:
 		write(w, httpStatus, explained(codes.InvalidArgument, reasonArgument, http.StatusText(httpStatus)))
 	}

@@ -30,8 +30,8 @@ import (
 	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
-// Handler serves the API under /v1/ by calls on conn, and its description at
-// /openapi.json. Credentials pass through from the header Authorization.
+// Handler serves the API under /v1/ by calls on conn, its description at
+// /openapi.json, and a page to try it at /docs/. Credentials pass through from the header Authorization.
 //
 // Answers can be larger than the 4 MiB that a gRPC connection takes unless told
 // otherwise; [Loopback] makes a connection that does.
@@ -65,6 +65,7 @@ func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/", private(own.Handler(onlyUTF8(api))))
 	mux.HandleFunc("GET /openapi.json", serveOpenAPI)
+	mux.Handle("GET "+tryPath, tryPage())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		described.writeRoutingError(r.Context(), nil, nil, w, r, http.StatusNotFound)
 	})
