@@ -36,7 +36,8 @@ INSERT INTO mirror.sql_access (object, name, role) VALUES
     ('table', 'unit_departments', 'reader'),
     ('table', 'scopes', 'reader'),
     ('table', 'sweeps', 'reader'),
-    ('table', 'fold_state', 'nobody'), -- holds every value, in a form of its own
+    ('table', 'search_keys', 'nobody'), -- some are addresses and numbers
+    ('table', 'fold_state', 'nobody'),  -- holds every value, in a form of its own
     ('table', 'headcount_by_department', 'reader'),
     ('table', 'headcount_by_month', 'reader'),
     ('table', 'headcount_by_employee_type', 'reader'),
