@@ -95,11 +95,23 @@ func (c *call) findPeople(emails, mobiles []string, resigned bool) (people []fou
 	return people, err
 }
 
-const selectPeople = `SELECT ` + query.MomentColumns + `,
+// The index on addresses is of their lower case; they are compared as they are.
+const selectPeople = `WITH found AS (
+    SELECT u.open_id
+    FROM directory.users AS u
+    WHERE u.tenant_key = $1
+      AND lower(u.email) = ANY (ARRAY(SELECT lower(x.email) FROM unnest($3::text[]) AS x (email)))
+      AND u.email = ANY ($3::text[])
+    UNION
+    SELECT u.open_id
+    FROM directory.users AS u
+    WHERE u.tenant_key = $1 AND u.mobile = ANY ($4::text[])
+)
+SELECT ` + query.MomentColumns + `,
     u.email, u.mobile,
     CASE $2 WHEN 'open_id' THEN u.open_id WHEN 'union_id' THEN u.union_id ELSE u.user_id END,
     u.attributes -> 'status', u.removed_reason` + query.FromMoment + `
-LEFT JOIN directory.users AS u ON u.tenant_key = $1 AND (u.email = ANY ($3::text[]) OR u.mobile = ANY ($4::text[]))
+LEFT JOIN (found AS f JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = f.open_id) ON true
 ORDER BY u.removed_at IS NOT NULL, u.removed_at DESC, u.open_id`
 
 // withCountry completes a mainland number, which may come without its code.
