@@ -73,7 +73,7 @@ func BenchmarkEvents(b *testing.B) {
 }
 
 // benchEvent is an update of somebody's title.
-func benchEvent(b *testing.B, number int64, person int) directory.Record {
+func benchEvent(b testing.TB, number int64, person int) directory.Record {
 	b.Helper()
 	var seen directory.Observation
 	if err := json.Unmarshal(benchUser(b, person, 300).Payload, &seen); err != nil {

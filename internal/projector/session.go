@@ -54,7 +54,7 @@ SELECT set_config('synchronous_commit', 'off', true),
        set_config('enable_material', 'off', true)`
 
 // firstPlans is up to which position a plan made on an empty database does no harm.
-const firstPlans = 1000
+const firstPlans = 100
 
 // plannedAt is where a session keeps the position when plans were last thrown away.
 const plannedAt = "projector.planned"
