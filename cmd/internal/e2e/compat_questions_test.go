@@ -185,7 +185,7 @@ func (v *vantage) aboutTheRest() (all []question) {
 
 // mistakes are questions that are refused, each for one reason.
 func (v *vantage) mistakes() (all []question) {
-	person, place := v.people(idKinds{})[0], v.departments(idKinds{})[1]
+	person, place := slices.Min(slices.Collect(maps.Keys(v.truth.Users))), slices.Min(slices.Collect(maps.Keys(v.truth.Departments)))
 	byID := []question{
 		{method: "contact.v3.user.get", path: map[string]string{"user_id": person}},
 		{method: "contact.v3.department.get", path: map[string]string{"department_id": place}},
@@ -218,6 +218,14 @@ func (v *vantage) mistakes() (all []question) {
 		question{method: "contact.v3.department.search", data: map[string]any{}},
 		question{method: "contact.v3.department.search", data: map[string]any{"query": " "}},
 	)
+	// Two mistakes at once: the gateway looks at ids first.
+	for _, q := range []question{
+		{method: "contact.v3.user.findByDepartment", params: map[string]any{"department_id": "od-none"}},
+		{method: "contact.v3.department.children", path: map[string]string{"department_id": "od-none"}},
+		{method: "contact.v3.department.parent", params: map[string]any{"department_id": "od-none"}},
+	} {
+		all = append(all, q.with("page_size", 0), q.with("page_token", "x"))
+	}
 	for most, questions := range paged {
 		for _, q := range questions {
 			all = append(all, q.with("page_size", 0), q.with("page_size", -1), q.with("page_size", most+1), q.with("page_size", most),

@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,6 +97,11 @@ func rawAnswer(t *testing.T, base string, q rawQuestion, authorization string) a
 		return answer
 	}
 	answer["body"] = (&comparison{swept: true}).normal("", body)
+	if data, is := answer["body"].(map[string]any)["data"].(map[string]any); is {
+		if items, is := data["items"].([]any); is {
+			slices.SortFunc(items, func(a, b any) int { return cmp.Compare(text(a), text(b)) })
+		}
+	}
 	if e, is := answer["body"].(map[string]any)["error"].(map[string]any); is {
 		if e["log_id"] != resp.Header.Get("X-Tt-Logid") {
 			t.Errorf("%s %+v: log_id %v", base, q, e["log_id"])

@@ -24,11 +24,11 @@ func listChildren(c *call) error {
 func (c *call) below(id string) error {
 	p, err := c.pages(10, 50)
 	if err != nil {
-		return err
+		return c.orUnknown(err, id)
 	}
 	deep, err := c.boolean("fetch_child")
 	if err != nil {
-		return err
+		return c.orUnknown(err, id)
 	}
 	if !isID(id) {
 		return unknownDepartment(c.kinds.department, id)

@@ -37,6 +37,22 @@ SELECT ` + query.MomentColumns + `,` + targetColumns + `, '', '',` + departmentC
 LEFT JOIN target AS t ON true
 LEFT JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = t.id`
 
+// orUnknown is a refusal of a call, unless the department that it names is to blame:
+// Feishu's gateway looks at ids before the method does at anything.
+func (c *call) orUnknown(refused error, id string) error {
+	if !isID(id) {
+		return unknownDepartment(c.kinds.department, id)
+	}
+	var t target
+	if _, err := c.departmentsOf(selectDepartment, []any{id}, &t); err != nil {
+		return err
+	}
+	if err := c.found(t, id); err != nil {
+		return err
+	}
+	return refused
+}
+
 // batchDepartments serves departments/batch. Ids that do not exist, or that the app
 // does not see, are dropped.
 func batchDepartments(c *call) error {
@@ -86,7 +102,7 @@ func listParents(c *call) error {
 	}
 	p, err := c.pages(20, 50)
 	if err != nil {
-		return err
+		return c.orUnknown(err, id)
 	}
 	if !isID(id) {
 		return unknownDepartment(c.kinds.department, id)

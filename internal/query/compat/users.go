@@ -153,7 +153,7 @@ func listUsers(c *call) error {
 func (c *call) members(department string, usual, most int, shown userFields) error {
 	p, err := c.pages(usual, most)
 	if err != nil {
-		return err
+		return c.orUnknown(err, department)
 	}
 	if !isID(department) {
 		return unknownDepartment(c.kinds.department, department)
