@@ -43,6 +43,28 @@ func TestCompat(t *testing.T) { //nolint:tparallel // the company changes betwee
 	t.Logf("changes %v", c.company.made)
 }
 
+// In an app whose range was narrowed the mirror refuses what Feishu refuses.
+func TestCompatInANarrowedRange(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes half a minute")
+	}
+	c := startCompat(t, numberIn(t, compatSeed, rand.Uint64()))
+	seen := newVantage()
+	seen.look(c.server)
+	seen.every = 2
+	c.company.narrow()
+	c.sweep(0)
+	c.drained()
+	all := comparison{swept: true}
+	for _, q := range seen.questions() {
+		if q.method != "contact.v3.department.search" { // asked as a person, who sees everybody
+			all.ask(t, c.goFeishu, c.goMirror, q)
+		}
+	}
+	all.report(t, "after the range was narrowed")
+}
+
 // compatRun is a mirror of a sandbox, and both through both SDKs.
 type compatRun struct {
 	*live

@@ -131,7 +131,17 @@ target AS (
     SELECT d.open_department_id AS id, d.removed_reason AS gone, d.path, left(d.path, -1) || '0' AS beyond
     FROM asked AS a
     JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = a.id
+    WHERE a.id <> '0' OR ` + seesAll + `
 )`
+
+// seesAll tells whether the app's range is everybody, and with it the root: as the
+// last complete walk found it. The root's row stays when the range is narrowed.
+const seesAll = `coalesce((
+        SELECT s.range
+        FROM mirror.sweep AS s
+        WHERE s.tenant_key = $1 AND s.state = 'complete'
+        ORDER BY s.started_at DESC
+        LIMIT 1), 'all') = 'all'`
 
 const targetColumns = ` t.id, t.gone`
 

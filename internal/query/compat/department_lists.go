@@ -114,9 +114,9 @@ const selectTops = `WITH page AS (
     WHERE d.tenant_key = $1
       AND d.path > $4 COLLATE "C"
       AND d.removed_at IS NULL
-      AND CASE WHEN EXISTS (SELECT FROM directory.departments AS r WHERE r.tenant_key = $1 AND r.open_department_id = '0' AND r.removed_at IS NULL)
+      AND CASE WHEN ` + seesAll + ` AND EXISTS (SELECT FROM directory.departments AS r WHERE r.tenant_key = $1 AND r.open_department_id = '0')
                THEN d.open_department_id = '0'
-               ELSE $6 OR d.depth = 0
+               ELSE d.open_department_id <> '0' AND ($6 OR d.depth = 0 OR d.parent_department_id = '0')
           END
     ORDER BY d.path
     LIMIT $5

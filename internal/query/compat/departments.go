@@ -87,6 +87,7 @@ const selectDepartments = `WITH asked AS (
                ORDER BY r.open_department_id
                LIMIT 1)
            END
+    WHERE d.open_department_id <> '0' OR ` + seesAll + `
     GROUP BY d.open_department_id
 )
 SELECT ` + query.MomentColumns + `, '', '',` + departmentColumns + query.FromMoment + `

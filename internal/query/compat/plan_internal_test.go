@@ -70,7 +70,8 @@ func TestPlans(t *testing.T) {
 		}
 		before := ""
 		for line := range strings.Lines(plan) {
-			if strings.Contains(line, "Seq Scan") && !strings.Contains(line, "event_log_head") {
+			// Of walks there are a few a day, and they are looked at for the root only.
+			if strings.Contains(line, "Seq Scan") && !strings.Contains(line, "event_log_head") && !strings.Contains(line, "on sweep s") {
 				t.Errorf("%s reads a whole table: %s", s.name, line)
 			}
 			// The settings have one row a company.

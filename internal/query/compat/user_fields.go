@@ -35,7 +35,7 @@ const (
         WHERE d.tenant_key = $1
           AND d.open_department_id = ANY (u.department_ids)
           AND d.department_id IS NOT NULL
-          AND d.removed_at IS NULL)
+          AND (d.removed_at IS NULL OR d.removed_reason = 'OUT_OF_RANGE'))
     END`
 )
 

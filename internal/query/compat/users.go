@@ -223,14 +223,14 @@ ORDER BY p.rank DESC, p.open_id`
 const selectIndependent = `WITH page AS (
     SELECT u.open_id
     FROM directory.users AS u
-    WHERE NOT EXISTS (SELECT FROM directory.departments AS d WHERE d.tenant_key = $1 AND d.open_department_id = '0' AND d.removed_at IS NULL)
+    WHERE NOT (` + seesAll + ` AND EXISTS (SELECT FROM directory.departments AS d WHERE d.tenant_key = $1 AND d.open_department_id = '0'))
       AND u.tenant_key = $1
       AND u.open_id > $4
       AND u.removed_at IS NULL
       AND NOT EXISTS (
           SELECT
           FROM directory.departments AS d
-          WHERE d.tenant_key = $1 AND d.open_department_id = ANY (u.department_ids) AND d.removed_at IS NULL)
+          WHERE d.tenant_key = $1 AND d.open_department_id = ANY (u.department_ids) AND d.open_department_id <> '0' AND d.removed_at IS NULL)
     ORDER BY u.open_id
     LIMIT $5
 )
