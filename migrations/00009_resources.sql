@@ -289,18 +289,14 @@ COMMENT ON COLUMN directory.fold_state.entity_kind IS 'user, department, employe
 CREATE TABLE mirror.poll (
     tenant_key     text        COLLATE "C" NOT NULL,
     resource       text        COLLATE "C" NOT NULL,
-    poll_id        uuid,
+    poll_id        uuid        NOT NULL,
     started_at     timestamptz,
+    tried_at       timestamptz,
     last_polled_at timestamptz,
-    completed_at   timestamptz,
     calls          bigint      NOT NULL DEFAULT 0,
-    listed         bigint      NOT NULL DEFAULT 0,
-    missing        bigint      NOT NULL DEFAULT 0,
     held           bigint      NOT NULL DEFAULT 0,
     approved_at    timestamptz,
     refusals       jsonb       NOT NULL DEFAULT '[]',
-    problem        text        NOT NULL DEFAULT '',
-    due_at         timestamptz,
     PRIMARY KEY (tenant_key, resource)
 );
 COMMENT ON TABLE  mirror.poll IS 'What is read again by the clock, since no event tells of it. One row a resource.';
@@ -308,42 +304,33 @@ COMMENT ON COLUMN mirror.poll.tenant_key     IS 'The company.';
 COMMENT ON COLUMN mirror.poll.resource       IS 'scope, groups, units, employee_types or custom_attributes.';
 COMMENT ON COLUMN mirror.poll.poll_id        IS 'The poll under way, or the last one; also the correlation_id of its records in the log.';
 COMMENT ON COLUMN mirror.poll.started_at     IS 'When the poll under way began, on Feishu''s clock; empty where none is.';
+COMMENT ON COLUMN mirror.poll.tried_at       IS 'When the last poll began that came to an end, be it that Feishu refused the list.';
 COMMENT ON COLUMN mirror.poll.last_polled_at IS 'When the last complete poll began, on Feishu''s clock; empty before the first.';
-COMMENT ON COLUMN mirror.poll.completed_at   IS 'When it ended, on Feishu''s clock.';
-COMMENT ON COLUMN mirror.poll.calls          IS 'How many calls it took.';
-COMMENT ON COLUMN mirror.poll.listed         IS 'How many entities its lists held.';
-COMMENT ON COLUMN mirror.poll.missing        IS 'How many of those that the mirror has they did not hold, and who are there until a second list says the same.';
-COMMENT ON COLUMN mirror.poll.held           IS 'How many of these may not go without somebody''s approval.';
-COMMENT ON COLUMN mirror.poll.approved_at    IS 'When somebody approved: the next poll removes what it would hold. Empty where nobody did since.';
+COMMENT ON COLUMN mirror.poll.calls          IS 'How many calls the poll under way, or the last one, took.';
+COMMENT ON COLUMN mirror.poll.held           IS 'How many entities its lists lacked that may not go without somebody''s approval.';
+COMMENT ON COLUMN mirror.poll.approved_at    IS 'When somebody approved; empty where nobody did, and when they are gone.';
 COMMENT ON COLUMN mirror.poll.refusals       IS 'The endpoints that Feishu did not let the app call: [{endpoint, permissions, problem}].';
-COMMENT ON COLUMN mirror.poll.problem        IS 'Why the last try did not come to an end; empty where it did.';
-COMMENT ON COLUMN mirror.poll.due_at         IS 'When the service polls next, on Feishu''s clock, as it last reckoned; empty where none does.';
 
 CREATE TABLE mirror.poll_list (
-    tenant_key text    COLLATE "C" NOT NULL,
-    resource   text    COLLATE "C" NOT NULL,
-    list       text    COLLATE "C" NOT NULL,
-    page_token text    NOT NULL DEFAULT '',
-    seen       text[]  NOT NULL DEFAULT '{}',
-    begun_at   timestamptz,
-    done       boolean NOT NULL DEFAULT false,
+    tenant_key text COLLATE "C" NOT NULL,
+    resource   text COLLATE "C" NOT NULL,
+    list       text COLLATE "C" NOT NULL,
+    page_token text NOT NULL DEFAULT '',
     PRIMARY KEY (tenant_key, resource, list),
     FOREIGN KEY (tenant_key, resource) REFERENCES mirror.poll ON DELETE CASCADE
 );
-COMMENT ON TABLE  mirror.poll_list IS 'The lists of polls under way, and how far each has been read.';
+COMMENT ON TABLE  mirror.poll_list IS 'The lists that polls under way have still to read, and how far each has been read.';
 COMMENT ON COLUMN mirror.poll_list.tenant_key IS 'The company.';
 COMMENT ON COLUMN mirror.poll_list.resource   IS 'The resource.';
-COMMENT ON COLUMN mirror.poll_list.list       IS 'Which list: for members the group, for departments the unit, and what is listed of it.';
+COMMENT ON COLUMN mirror.poll_list.list       IS 'The resource itself, or whose members or departments: user/group_id, department/group_id, unit/unit_id.';
 COMMENT ON COLUMN mirror.poll_list.page_token IS 'The page to ask for next; empty for the first.';
-COMMENT ON COLUMN mirror.poll_list.seen       IS 'What the pages before it held, by key.';
-COMMENT ON COLUMN mirror.poll_list.begun_at   IS 'When the first page was asked for, on Feishu''s clock.';
-COMMENT ON COLUMN mirror.poll_list.done       IS 'The list is in the log.';
 
 CREATE TABLE mirror.poll_missing (
     tenant_key  text        COLLATE "C" NOT NULL,
     entity_kind text        COLLATE "C" NOT NULL,
     entity_id   text        COLLATE "C" NOT NULL,
     missing_at  timestamptz NOT NULL,
+    hasten      boolean     NOT NULL,
     PRIMARY KEY (tenant_key, entity_kind, entity_id)
 );
 COMMENT ON TABLE  mirror.poll_missing IS 'What the mirror has and a complete list did not hold. It goes when another list, begun a minute later or more, does not hold it either.';
@@ -351,9 +338,20 @@ COMMENT ON COLUMN mirror.poll_missing.tenant_key  IS 'The company.';
 COMMENT ON COLUMN mirror.poll_missing.entity_kind IS 'As in the log.';
 COMMENT ON COLUMN mirror.poll_missing.entity_id   IS 'The entity''s key.';
 COMMENT ON COLUMN mirror.poll_missing.missing_at  IS 'When the first list that did not hold it began, on Feishu''s clock.';
+COMMENT ON COLUMN mirror.poll_missing.hasten      IS 'The second list is asked for in a minute. Not so for what is held, and for what a second look did not settle: that waits for the clock.';
+
+ALTER TABLE mirror.drift
+    DROP CONSTRAINT drift_found_by_check,
+    ADD CONSTRAINT drift_found_by_check CHECK (found_by IN ('sweep', 'reread', 'sample', 'poll'));
+COMMENT ON COLUMN mirror.drift.found_by IS 'sweep; reread: after an event or on request; sample: the rotating one; poll: the list of employee types or of custom attributes.';
 
 -- +goose Down
 
+DELETE FROM mirror.drift WHERE found_by = 'poll';
+ALTER TABLE mirror.drift
+    DROP CONSTRAINT drift_found_by_check,
+    ADD CONSTRAINT drift_found_by_check CHECK (found_by IN ('sweep', 'reread', 'sample'));
+COMMENT ON COLUMN mirror.drift.found_by IS 'sweep; reread: after an event or on request; sample: the rotating one.';
 DROP TABLE mirror.poll_missing;
 DROP TABLE mirror.poll_list;
 DROP TABLE mirror.poll;
