@@ -106,7 +106,7 @@ type Polled struct {
 // refuses a resource is none.
 func (p *Poller) CatchUp(ctx context.Context, since time.Time) (all []Polled, err error) {
 	for _, r := range p.cfg.Resources {
-		done, err := p.poll(ctx, r, since)
+		done, err := p.poll(ctx, r, &since)
 		if err != nil {
 			return all, err
 		}
@@ -118,12 +118,12 @@ func (p *Poller) CatchUp(ctx context.Context, since time.Time) (all []Polled, er
 // Poll polls a resource, or goes on with the poll that was interrupted. While
 // another process polls it, it waits.
 func (p *Poller) Poll(ctx context.Context, r Resource) (Polled, error) {
-	return p.poll(ctx, r, p.cfg.Client.Now())
+	return p.poll(ctx, r, nil)
 }
 
 const tryPollLock = `SELECT pg_try_advisory_lock(hashtextextended('orgmirror poll ' || $1, 0))`
 
-func (p *Poller) poll(ctx context.Context, r Resource, since time.Time) (done Polled, err error) {
+func (p *Poller) poll(ctx context.Context, r Resource, since *time.Time) (done Polled, err error) {
 	conn, err := p.cfg.Pool.Acquire(ctx)
 	if err != nil {
 		return done, fmt.Errorf("take the lock of a poll: %w", err)
@@ -165,7 +165,7 @@ type polling struct {
 	refused map[string]Refusal
 }
 
-func (g *polling) run(ctx context.Context, since time.Time) error {
+func (g *polling) run(ctx context.Context, since *time.Time) error {
 	row, err := g.takeUp(ctx, since)
 	if err != nil || row == nil {
 		return err
@@ -298,14 +298,14 @@ func (g *polling) args(more pgx.NamedArgs) pgx.NamedArgs {
 
 // takeUp goes on with the poll that was interrupted, unless it is too old to prove
 // anything, or begins one. It returns nil where a poll that began after since is done.
-func (g *polling) takeUp(ctx context.Context, since time.Time) (*pollRow, error) {
+func (g *polling) takeUp(ctx context.Context, since *time.Time) (*pollRow, error) {
 	row := &pollRow{}
 	err := g.cfg.Pool.QueryRow(ctx, selectPoll, g.args(nil)).Scan(&row.id, &row.startedAt, &row.triedAt, &row.lastPolledAt, &row.held, &row.approved, &row.refusals, &row.missing)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("look for an interrupted poll: %w", err)
 	}
 	g.approved = row.approved
-	if row.startedAt == nil && row.triedAt != nil && !row.triedAt.Before(since) {
+	if since != nil && row.startedAt == nil && row.triedAt != nil && !row.triedAt.Before(*since) {
 		g.done.Complete = row.lastPolledAt != nil && row.lastPolledAt.Equal(*row.triedAt)
 		g.done.Held, g.done.Missing, g.done.Refusals = row.held, row.missing, row.refusals
 		return nil, nil

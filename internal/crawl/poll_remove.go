@@ -17,28 +17,29 @@ import (
 // appendAtOnce is from how many records on what is gone is appended.
 const appendAtOnce = 500
 
-// remove appends that entities are gone, as far as it is proven, and returns how many
+// remove appends that entities are gone, as far as it is proven, and returns which
 // are. What a group or a unit holds goes before it: after a kill in between there is
 // still one that tells of the rest.
-func (g *polling) remove(ctx context.Context, r *reading, ids []string, states map[string]*known) (int, error) {
+func (g *polling) remove(ctx context.Context, r *reading, ids []string, states map[string]*known) (gone map[string]bool, err error) {
 	var settled, kept []string
 	var records []directory.Record
+	gone = map[string]bool{}
 	for i, id := range ids {
 		reason, at, err := g.prove(ctx, r, id)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		if reason == directory.ReasonNone {
 			kept = append(kept, id)
 		} else {
-			settled = append(settled, id)
+			settled, gone[id] = append(settled, id), true
 			held, err := g.withWhatItHolds(ctx, r.kind, id, reason, at)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
 			record, err := g.gone(states[id], reason, at)
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
 			records = append(append(records, held...), record...)
 		}
@@ -46,7 +47,7 @@ func (g *polling) remove(ctx context.Context, r *reading, ids []string, states m
 			continue
 		}
 		if err := g.append(ctx, records); err != nil {
-			return 0, err
+			return nil, err
 		}
 		g.mu.Lock()
 		g.done.Removed += int64(len(records))
@@ -54,7 +55,7 @@ func (g *polling) remove(ctx context.Context, r *reading, ids []string, states m
 		g.mu.Unlock()
 		records = nil
 	}
-	return len(settled), g.settled(ctx, r.kind, settled, kept)
+	return gone, g.settled(ctx, r.kind, settled, kept)
 }
 
 // prove says why an entity is gone that two lists lacked, and when that was asked;
@@ -172,6 +173,9 @@ WHERE tenant_key = @tenant_key AND entity_kind = @kind AND entity_id = ANY (@kep
 
 // settled strikes off what is gone, and leaves to the clock what is not proven to be.
 func (g *polling) settled(ctx context.Context, kind directory.Kind, settled, kept []string) error {
+	if len(settled) == 0 && len(kept) == 0 {
+		return nil
+	}
 	args := g.args(pgx.NamedArgs{"kind": string(kind), "settled": settled, "kept": kept})
 	statements := []string{deleteSettled, waitForClock}
 	if kind == directory.KindGroup || kind == directory.KindUnit {

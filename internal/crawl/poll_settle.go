@@ -29,58 +29,56 @@ func (g *polling) settle(ctx context.Context, r *reading) error {
 	if err != nil {
 		return err
 	}
-	held := guarded && !g.approved
-	if held {
-		g.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "removals are held", slog.String("resource", string(g.resource)),
-			slog.String("kind", string(r.kind)), slog.Int("entities", len(absent)))
+	held := guarded
+	if g.approved {
+		held = nil
 	}
-	// None is an empty list, and not NULL.
-	ripe, err := g.missing(ctx, r, slices.AppendSeq([]string{}, maps.Keys(absent)), held)
+	if len(held) > 0 {
+		g.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "removals are held", slog.String("resource", string(g.resource)),
+			slog.String("kind", string(r.kind)), slog.Int("entities", len(held)))
+	}
+	ripe, err := g.missing(ctx, r, absent, held)
 	if err != nil {
 		return err
 	}
-	left := len(absent)
-	if !held && len(ripe) > 0 {
-		gone, err := g.remove(ctx, r, ripe, absent)
-		if err != nil {
-			return err
-		}
-		left -= gone
+	gone, err := g.remove(ctx, r, ripe, absent)
+	if err != nil {
+		return err
 	}
-	if guarded {
-		g.mu.Lock()
-		g.guarded += int64(left)
-		g.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id := range guarded {
+		if !gone[id] {
+			g.guarded++
+		}
 	}
 	return nil
 }
 
-// holds reports whether what a list lacks is too much to be believed: more groups or
-// units than may go, which would be asked for otherwise; or everything, of what cannot
-// be asked for, while nothing else says so.
-func (g *polling) holds(ctx context.Context, r *reading, absent map[string]*known) (bool, error) {
-	if len(absent) == 0 {
-		return false, nil
-	}
-	switch r.kind {
-	case directory.KindGroup, directory.KindUnit:
-		return g.cfg.MaxRemovals.holds(int64(len(absent)), int64(len(absent)+len(r.seen))), nil
-	case directory.KindScopeNode:
+// holds returns of what a list lacks that which is not to be believed: all, where it is
+// more groups or units than may go, which would be asked for otherwise; and all of what
+// cannot be asked for, while nothing else says that there is none any more.
+func (g *polling) holds(ctx context.Context, r *reading, absent map[string]*known) (held map[string]*known, err error) {
+	is := false
+	switch {
+	case len(absent) == 0:
+	case r.kind == directory.KindGroup, r.kind == directory.KindUnit:
+		is = g.cfg.MaxRemovals.holds(int64(len(absent)), int64(len(absent)+len(r.seen)))
+	case r.kind == directory.KindScopeNode:
 		return g.emptiedScope(ctx, r, absent)
-	case directory.KindCustomAttribute:
-		return false, nil // the company's switch: they are out of range, and no value is lost
-	}
-	if len(r.seen) > 0 {
-		return false, nil
-	}
-	switch r.kind {
-	case directory.KindGroupMember:
-		return g.unexpected(ctx, r)
-	case directory.KindUnitDepartment:
-		return g.stillBound(ctx, absent)
+	case r.kind == directory.KindCustomAttribute: // the company's switch: they are out of range, and no value is lost
+	case len(r.seen) > 0:
+	case r.kind == directory.KindGroupMember:
+		is, err = g.unexpected(ctx, r)
+	case r.kind == directory.KindUnitDepartment:
+		is, err = g.stillBound(ctx, absent)
 	default:
-		return true, nil
+		is = true
 	}
+	if is {
+		held = absent
+	}
+	return held, err
 }
 
 // unexpected reports whether a group is said to have members of a sort of which its
@@ -121,44 +119,49 @@ func (g *polling) stillBound(ctx context.Context, absent map[string]*known) (boo
 	return false, nil
 }
 
-// emptiedScope reports whether the app's range lost all nodes of a sort, and not for
-// the reason that these people or departments or groups are gone.
-func (g *polling) emptiedScope(ctx context.Context, r *reading, absent map[string]*known) (bool, error) {
+// emptiedScope returns the nodes of those sorts of which the app's range lost all, and
+// not for the reason that these people or departments or groups are gone.
+func (g *polling) emptiedScope(ctx context.Context, r *reading, absent map[string]*known) (map[string]*known, error) {
 	kinds := map[string]directory.Kind{
 		directory.LinkUser: directory.KindUser, directory.LinkDepartment: directory.KindDepartment, directory.LinkGroup: directory.KindGroup,
 	}
-	ids := map[string][]string{} // by sort
+	lost := map[string][]string{} // by sort
 	for _, state := range absent {
 		n := directory.ScopeNodeOf(state.State)
-		ids[n.NodeType] = append(ids[n.NodeType], n.NodeID)
+		lost[n.NodeType] = append(lost[n.NodeType], n.NodeID)
 	}
 	for id := range r.seen {
 		of, _, _ := strings.Cut(id, "/")
-		delete(ids, of)
+		delete(lost, of)
 	}
-	for of, lost := range ids {
-		states, err := truth(ctx, g.cfg.Pool, g.cfg.TenantKey, kinds[of], lost)
+	held := map[string]*known{}
+	for of, ids := range lost {
+		states, err := truth(ctx, g.cfg.Pool, g.cfg.TenantKey, kinds[of], ids)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
+		there := false
 		for _, state := range states {
-			if !state.Known() || state.Exists() {
-				return true, nil
+			there = there || !state.Known() || state.Exists()
+		}
+		for _, id := range ids {
+			if key := directory.LinkID(of, id); there {
+				held[key] = absent[key]
 			}
 		}
 	}
-	return false, nil
+	return held, nil
 }
 
 const selectMissing = `
 SELECT entity_id
 FROM mirror.poll_missing
-WHERE tenant_key = @tenant_key AND entity_kind = @kind AND entity_id = ANY (@absent::text[]) AND missing_at <= @ripe
+WHERE tenant_key = @tenant_key AND entity_kind = @kind AND entity_id = ANY (@absent::text[]) AND entity_id <> ALL (@held::text[]) AND missing_at <= @ripe
 ORDER BY entity_id`
 
 const insertMissing = `
 INSERT INTO mirror.poll_missing AS m (tenant_key, entity_kind, entity_id, missing_at, hasten)
-SELECT @tenant_key, @kind, id, @at, @hasten
+SELECT @tenant_key, @kind, id, @at, id <> ALL (@held::text[])
 FROM unnest(@absent::text[]) AS id
 ON CONFLICT (tenant_key, entity_kind, entity_id) DO UPDATE SET hasten = m.hasten AND excluded.hasten`
 
@@ -167,23 +170,26 @@ DELETE FROM mirror.poll_missing
 WHERE tenant_key = @tenant_key AND entity_kind = @kind AND entity_id >= @from AND (@to = '' OR entity_id < @to)
   AND entity_id <> ALL (@absent::text[])`
 
+// keysOf is never nil, which would be NULL.
+func keysOf(entities map[string]*known) []string {
+	return slices.AppendSeq([]string{}, maps.Keys(entities))
+}
+
 const addHeld = `
 UPDATE mirror.poll
-SET held = held + @held
+SET held = held + cardinality(@held::text[])
 WHERE tenant_key = @tenant_key AND resource = @resource`
 
-// missing notes what a list lacks, and returns what a list before it lacked, too.
-func (g *polling) missing(ctx context.Context, r *reading, absent []string, held bool) (ripe []string, err error) {
+// missing notes what a list lacks, and returns what a list before it lacked, too, and
+// is not held.
+func (g *polling) missing(ctx context.Context, r *reading, absent, held map[string]*known) (ripe []string, err error) {
 	args := g.args(pgx.NamedArgs{
-		"kind": string(r.kind), "from": r.prefix, "to": beyond(r.prefix), "absent": absent, "at": r.begunAt, "ripe": r.begunAt.Add(-secondLook),
-		"hasten": !held, "held": 0,
+		"kind": string(r.kind), "from": r.prefix, "to": beyond(r.prefix), "at": r.begunAt, "ripe": r.begunAt.Add(-secondLook),
+		"absent": keysOf(absent), "held": keysOf(held),
 	})
-	if held {
-		args["held"] = len(absent)
-		g.mu.Lock()
-		g.done.Held += int64(len(absent))
-		g.mu.Unlock()
-	}
+	g.mu.Lock()
+	g.done.Held += int64(len(held))
+	g.mu.Unlock()
 	err = pgx.BeginFunc(ctx, g.cfg.Pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectMissing, args)
 		if err != nil {
