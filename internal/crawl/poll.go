@@ -14,7 +14,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
@@ -41,7 +40,7 @@ type PollerConfig struct {
 	MonthlyCalls int64       // as the budget has it; 0 is no limit
 	MaxRemovals  MaxRemovals // of groups and of units, without approval
 	Logger       *slog.Logger
-	Registerer   prometheus.Registerer // nil: figures that nobody sees
+	Metrics      *PollMetrics // nil: figures that nobody sees
 }
 
 // Poller reads what has no events, and appends what differs from what is known.
@@ -58,8 +57,7 @@ type PollerConfig struct {
 // An endpoint that the app may not call is noted with the permission that it needs,
 // and keeps nothing else from being read.
 type Poller struct {
-	cfg      PollerConfig
-	outcomes *prometheus.CounterVec
+	cfg PollerConfig
 }
 
 // NewPoller returns a Poller that has not begun to work.
@@ -73,10 +71,13 @@ func NewPoller(cfg PollerConfig) (*Poller, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	p := &Poller{cfg: cfg}
-	var err error
-	p.outcomes, err = newPollMetrics(cfg.Registerer)
-	return p, err
+	if cfg.Metrics == nil {
+		var err error
+		if cfg.Metrics, err = NewPollMetrics(nil); err != nil {
+			return nil, err
+		}
+	}
+	return &Poller{cfg: cfg}, nil
 }
 
 // Refusal is an endpoint that Feishu did not let the app call.

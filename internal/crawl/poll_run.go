@@ -15,7 +15,11 @@ import (
 // lookForPoll is how often it is looked whether a poll is due.
 const lookForPoll = 5 * time.Second
 
-func newPollMetrics(registerer prometheus.Registerer) (*prometheus.CounterVec, error) {
+// PollMetrics are the figures of polls.
+type PollMetrics struct{ outcomes *prometheus.CounterVec }
+
+// NewPollMetrics makes the figures; a nil registerer shows them to nobody.
+func NewPollMetrics(registerer prometheus.Registerer) (*PollMetrics, error) {
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "orgmirror_crawl_polls_total", Help: "Polls of the service, by resource and by what came of them: complete, refused (by Feishu), failed (and tried again).",
 	}, []string{"resource", "outcome"})
@@ -29,7 +33,7 @@ func newPollMetrics(registerer prometheus.Registerer) (*prometheus.CounterVec, e
 			return nil, fmt.Errorf("register the figures of polls: %w", err)
 		}
 	}
-	return outcomes, nil
+	return &PollMetrics{outcomes}, nil
 }
 
 // Run polls each resource when it is due, until the context ends: by the clock; a
@@ -67,7 +71,7 @@ func (p *Poller) Run(ctx context.Context) {
 			}
 			wait := pauseAfter(err, rest.next.NextBackOff())
 			rest.until = time.Now().Add(wait)
-			p.outcomes.WithLabelValues(string(r), "failed").Inc()
+			p.cfg.Metrics.outcomes.WithLabelValues(string(r), "failed").Inc()
 			p.cfg.Logger.LogAttrs(ctx, slog.LevelWarn, "poll failed, trying again", slog.Duration("pause", wait), slog.Any("error", err))
 		}
 		sleep(ctx, lookForPoll)
@@ -80,9 +84,9 @@ func (p *Poller) once(ctx context.Context, r Resource) error {
 	case err != nil:
 		return err
 	case done.Complete:
-		p.outcomes.WithLabelValues(string(r), "complete").Inc()
+		p.cfg.Metrics.outcomes.WithLabelValues(string(r), "complete").Inc()
 	default:
-		p.outcomes.WithLabelValues(string(r), "refused").Inc()
+		p.cfg.Metrics.outcomes.WithLabelValues(string(r), "refused").Inc()
 	}
 	return nil
 }
