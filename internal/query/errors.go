@@ -33,6 +33,8 @@ const (
 	reasonForeignLog          reason = "FOREIGN_LOG"
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
+	reasonGroupNotFound       reason = "GROUP_NOT_FOUND"
+	reasonUnitNotFound        reason = "UNIT_NOT_FOUND"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
 	reasonDeadline            reason = "DEADLINE_EXCEEDED"
@@ -53,6 +55,8 @@ var codeOf = map[reason]codes.Code{
 	reasonForeignLog:          codes.InvalidArgument,
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
+	reasonGroupNotFound:       codes.NotFound,
+	reasonUnitNotFound:        codes.NotFound,
 	reasonNotFreshEnough:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,
 	reasonDeadline:            codes.DeadlineExceeded,

@@ -1508,7 +1508,7 @@ var File_orgmirror_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a\x17orgmirror/v1/user.proto\"\xd8\x01\n" +
+	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a\x18orgmirror/v1/group.proto\x1a\x1borgmirror/v1/resource.proto\x1a\x17orgmirror/v1/unit.proto\x1a\x17orgmirror/v1/user.proto\"\xd8\x01\n" +
 	"\x0eGetUserRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1658,7 +1658,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
-	"\t_position2\xbb\x05\n" +
+	"\t_position2\xa8\r\n" +
 	"\x10DirectoryService\x12F\n" +
 	"\aGetUser\x12\x1c.orgmirror.v1.GetUserRequest\x1a\x1d.orgmirror.v1.GetUserResponse\x12X\n" +
 	"\rBatchGetUsers\x12\".orgmirror.v1.BatchGetUsersRequest\x1a#.orgmirror.v1.BatchGetUsersResponse\x12R\n" +
@@ -1666,7 +1666,19 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\rGetDepartment\x12\".orgmirror.v1.GetDepartmentRequest\x1a#.orgmirror.v1.GetDepartmentResponse\x12s\n" +
 	"\x16ListDepartmentChildren\x12+.orgmirror.v1.ListDepartmentChildrenRequest\x1a,.orgmirror.v1.ListDepartmentChildrenResponse\x12v\n" +
 	"\x17ListDepartmentAncestors\x12,.orgmirror.v1.ListDepartmentAncestorsRequest\x1a-.orgmirror.v1.ListDepartmentAncestorsResponse\x12j\n" +
-	"\x13ListDepartmentUsers\x12(.orgmirror.v1.ListDepartmentUsersRequest\x1a).orgmirror.v1.ListDepartmentUsersResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
+	"\x13ListDepartmentUsers\x12(.orgmirror.v1.ListDepartmentUsersRequest\x1a).orgmirror.v1.ListDepartmentUsersResponse\x12I\n" +
+	"\bGetGroup\x12\x1d.orgmirror.v1.GetGroupRequest\x1a\x1e.orgmirror.v1.GetGroupResponse\x12O\n" +
+	"\n" +
+	"ListGroups\x12\x1f.orgmirror.v1.ListGroupsRequest\x1a .orgmirror.v1.ListGroupsResponse\x12a\n" +
+	"\x10ListGroupMembers\x12%.orgmirror.v1.ListGroupMembersRequest\x1a&.orgmirror.v1.ListGroupMembersResponse\x12[\n" +
+	"\x0eListGroupUsers\x12#.orgmirror.v1.ListGroupUsersRequest\x1a$.orgmirror.v1.ListGroupUsersResponse\x12[\n" +
+	"\x0eListUserGroups\x12#.orgmirror.v1.ListUserGroupsRequest\x1a$.orgmirror.v1.ListUserGroupsResponse\x12F\n" +
+	"\aGetUnit\x12\x1c.orgmirror.v1.GetUnitRequest\x1a\x1d.orgmirror.v1.GetUnitResponse\x12L\n" +
+	"\tListUnits\x12\x1e.orgmirror.v1.ListUnitsRequest\x1a\x1f.orgmirror.v1.ListUnitsResponse\x12j\n" +
+	"\x13ListUnitDepartments\x12(.orgmirror.v1.ListUnitDepartmentsRequest\x1a).orgmirror.v1.ListUnitDepartmentsResponse\x12d\n" +
+	"\x11ListEmployeeTypes\x12&.orgmirror.v1.ListEmployeeTypesRequest\x1a'.orgmirror.v1.ListEmployeeTypesResponse\x12m\n" +
+	"\x14ListCustomAttributes\x12).orgmirror.v1.ListCustomAttributesRequest\x1a*.orgmirror.v1.ListCustomAttributesResponse\x12[\n" +
+	"\x0eListScopeNodes\x12#.orgmirror.v1.ListScopeNodesRequest\x1a$.orgmirror.v1.ListScopeNodesResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (
 	file_orgmirror_v1_directory_service_proto_rawDescOnce sync.Once
@@ -1702,6 +1714,28 @@ var file_orgmirror_v1_directory_service_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),           // 17: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),             // 18: google.protobuf.Duration
 	(*Department)(nil),                      // 19: orgmirror.v1.Department
+	(*GetGroupRequest)(nil),                 // 20: orgmirror.v1.GetGroupRequest
+	(*ListGroupsRequest)(nil),               // 21: orgmirror.v1.ListGroupsRequest
+	(*ListGroupMembersRequest)(nil),         // 22: orgmirror.v1.ListGroupMembersRequest
+	(*ListGroupUsersRequest)(nil),           // 23: orgmirror.v1.ListGroupUsersRequest
+	(*ListUserGroupsRequest)(nil),           // 24: orgmirror.v1.ListUserGroupsRequest
+	(*GetUnitRequest)(nil),                  // 25: orgmirror.v1.GetUnitRequest
+	(*ListUnitsRequest)(nil),                // 26: orgmirror.v1.ListUnitsRequest
+	(*ListUnitDepartmentsRequest)(nil),      // 27: orgmirror.v1.ListUnitDepartmentsRequest
+	(*ListEmployeeTypesRequest)(nil),        // 28: orgmirror.v1.ListEmployeeTypesRequest
+	(*ListCustomAttributesRequest)(nil),     // 29: orgmirror.v1.ListCustomAttributesRequest
+	(*ListScopeNodesRequest)(nil),           // 30: orgmirror.v1.ListScopeNodesRequest
+	(*GetGroupResponse)(nil),                // 31: orgmirror.v1.GetGroupResponse
+	(*ListGroupsResponse)(nil),              // 32: orgmirror.v1.ListGroupsResponse
+	(*ListGroupMembersResponse)(nil),        // 33: orgmirror.v1.ListGroupMembersResponse
+	(*ListGroupUsersResponse)(nil),          // 34: orgmirror.v1.ListGroupUsersResponse
+	(*ListUserGroupsResponse)(nil),          // 35: orgmirror.v1.ListUserGroupsResponse
+	(*GetUnitResponse)(nil),                 // 36: orgmirror.v1.GetUnitResponse
+	(*ListUnitsResponse)(nil),               // 37: orgmirror.v1.ListUnitsResponse
+	(*ListUnitDepartmentsResponse)(nil),     // 38: orgmirror.v1.ListUnitDepartmentsResponse
+	(*ListEmployeeTypesResponse)(nil),       // 39: orgmirror.v1.ListEmployeeTypesResponse
+	(*ListCustomAttributesResponse)(nil),    // 40: orgmirror.v1.ListCustomAttributesResponse
+	(*ListScopeNodesResponse)(nil),          // 41: orgmirror.v1.ListScopeNodesResponse
 }
 var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	15, // 0: orgmirror.v1.GetUserRequest.read_mask:type_name -> google.protobuf.FieldMask
@@ -1747,15 +1781,37 @@ var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	9,  // 40: orgmirror.v1.DirectoryService.ListDepartmentChildren:input_type -> orgmirror.v1.ListDepartmentChildrenRequest
 	11, // 41: orgmirror.v1.DirectoryService.ListDepartmentAncestors:input_type -> orgmirror.v1.ListDepartmentAncestorsRequest
 	13, // 42: orgmirror.v1.DirectoryService.ListDepartmentUsers:input_type -> orgmirror.v1.ListDepartmentUsersRequest
-	1,  // 43: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
-	3,  // 44: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
-	6,  // 45: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
-	8,  // 46: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
-	10, // 47: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
-	12, // 48: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
-	14, // 49: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
-	43, // [43:50] is the sub-list for method output_type
-	36, // [36:43] is the sub-list for method input_type
+	20, // 43: orgmirror.v1.DirectoryService.GetGroup:input_type -> orgmirror.v1.GetGroupRequest
+	21, // 44: orgmirror.v1.DirectoryService.ListGroups:input_type -> orgmirror.v1.ListGroupsRequest
+	22, // 45: orgmirror.v1.DirectoryService.ListGroupMembers:input_type -> orgmirror.v1.ListGroupMembersRequest
+	23, // 46: orgmirror.v1.DirectoryService.ListGroupUsers:input_type -> orgmirror.v1.ListGroupUsersRequest
+	24, // 47: orgmirror.v1.DirectoryService.ListUserGroups:input_type -> orgmirror.v1.ListUserGroupsRequest
+	25, // 48: orgmirror.v1.DirectoryService.GetUnit:input_type -> orgmirror.v1.GetUnitRequest
+	26, // 49: orgmirror.v1.DirectoryService.ListUnits:input_type -> orgmirror.v1.ListUnitsRequest
+	27, // 50: orgmirror.v1.DirectoryService.ListUnitDepartments:input_type -> orgmirror.v1.ListUnitDepartmentsRequest
+	28, // 51: orgmirror.v1.DirectoryService.ListEmployeeTypes:input_type -> orgmirror.v1.ListEmployeeTypesRequest
+	29, // 52: orgmirror.v1.DirectoryService.ListCustomAttributes:input_type -> orgmirror.v1.ListCustomAttributesRequest
+	30, // 53: orgmirror.v1.DirectoryService.ListScopeNodes:input_type -> orgmirror.v1.ListScopeNodesRequest
+	1,  // 54: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
+	3,  // 55: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
+	6,  // 56: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
+	8,  // 57: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
+	10, // 58: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
+	12, // 59: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
+	14, // 60: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
+	31, // 61: orgmirror.v1.DirectoryService.GetGroup:output_type -> orgmirror.v1.GetGroupResponse
+	32, // 62: orgmirror.v1.DirectoryService.ListGroups:output_type -> orgmirror.v1.ListGroupsResponse
+	33, // 63: orgmirror.v1.DirectoryService.ListGroupMembers:output_type -> orgmirror.v1.ListGroupMembersResponse
+	34, // 64: orgmirror.v1.DirectoryService.ListGroupUsers:output_type -> orgmirror.v1.ListGroupUsersResponse
+	35, // 65: orgmirror.v1.DirectoryService.ListUserGroups:output_type -> orgmirror.v1.ListUserGroupsResponse
+	36, // 66: orgmirror.v1.DirectoryService.GetUnit:output_type -> orgmirror.v1.GetUnitResponse
+	37, // 67: orgmirror.v1.DirectoryService.ListUnits:output_type -> orgmirror.v1.ListUnitsResponse
+	38, // 68: orgmirror.v1.DirectoryService.ListUnitDepartments:output_type -> orgmirror.v1.ListUnitDepartmentsResponse
+	39, // 69: orgmirror.v1.DirectoryService.ListEmployeeTypes:output_type -> orgmirror.v1.ListEmployeeTypesResponse
+	40, // 70: orgmirror.v1.DirectoryService.ListCustomAttributes:output_type -> orgmirror.v1.ListCustomAttributesResponse
+	41, // 71: orgmirror.v1.DirectoryService.ListScopeNodes:output_type -> orgmirror.v1.ListScopeNodesResponse
+	54, // [54:72] is the sub-list for method output_type
+	36, // [36:54] is the sub-list for method input_type
 	36, // [36:36] is the sub-list for extension type_name
 	36, // [36:36] is the sub-list for extension extendee
 	0,  // [0:36] is the sub-list for field type_name
@@ -1767,6 +1823,9 @@ func file_orgmirror_v1_directory_service_proto_init() {
 		return
 	}
 	file_orgmirror_v1_department_proto_init()
+	file_orgmirror_v1_group_proto_init()
+	file_orgmirror_v1_resource_proto_init()
+	file_orgmirror_v1_unit_proto_init()
 	file_orgmirror_v1_user_proto_init()
 	file_orgmirror_v1_directory_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[3].OneofWrappers = []any{}

@@ -127,6 +127,9 @@ type GetSyncStatusResponse struct {
 	CallsThisMonth *int64 `protobuf:"varint,16,opt,name=calls_this_month,json=callsThisMonth,proto3,oneof" json:"calls_this_month,omitempty"`
 	// The most of them, as configured; 0 where nothing is.
 	CallsThisMonthLimit *int64 `protobuf:"varint,17,opt,name=calls_this_month_limit,json=callsThisMonthLimit,proto3,oneof" json:"calls_this_month_limit,omitempty"`
+	// What is read by the clock since no event tells of it, or not enough; each of them
+	// from when on it was first asked for.
+	Resources []*Resource `protobuf:"bytes,18,rep,name=resources,proto3" json:"resources,omitempty"`
 	// The answer is the directory at this position of the log; 0 before the first
 	// record.
 	Position *int64 `protobuf:"varint,20,opt,name=position,proto3,oneof" json:"position,omitempty"`
@@ -292,6 +295,13 @@ func (x *GetSyncStatusResponse) GetCallsThisMonthLimit() int64 {
 		return *x.CallsThisMonthLimit
 	}
 	return 0
+}
+
+func (x *GetSyncStatusResponse) GetResources() []*Resource {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
 }
 
 func (x *GetSyncStatusResponse) GetPosition() int64 {
@@ -811,7 +821,7 @@ type Drift struct {
 	// user, department, employee_type or custom_attribute.
 	EntityKind string `protobuf:"bytes,1,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
 	// sweep; reread: after an event of another change, or on request; sample: among
-	// sampled_entities.
+	// sampled_entities; poll: the lists of the last two kinds.
 	FoundBy string `protobuf:"bytes,2,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
 	// How often an entity was found to be otherwise than the mirror had it.
 	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
@@ -879,14 +889,171 @@ func (x *Drift) GetLastFoundAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// Resource is something that has lists and no events, or too few.
+type Resource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// scope, groups, units, employee_types or custom_attributes.
+	Resource string `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	// When the last complete reading began, on Feishu's clock; absent before the first.
+	LastPolledAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_polled_at,json=lastPolledAt,proto3" json:"last_polled_at,omitempty"`
+	// How many there are of it: groups without their members, units without their
+	// departments.
+	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
+	// Entities that a list lacked, and that are there until a second list, a minute
+	// later or more, lacks them too.
+	Missing *int64 `protobuf:"varint,4,opt,name=missing,proto3,oneof" json:"missing,omitempty"`
+	// Of these, those that may not go without somebody's approval: `backfill resources`.
+	Held *int64 `protobuf:"varint,5,opt,name=held,proto3,oneof" json:"held,omitempty"`
+	// The endpoints that Feishu did not let the mirror call.
+	Refusals      []*Refusal `protobuf:"bytes,6,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resource) Reset() {
+	*x = Resource{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resource) ProtoMessage() {}
+
+func (x *Resource) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resource.ProtoReflect.Descriptor instead.
+func (*Resource) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Resource) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Resource) GetLastPolledAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastPolledAt
+	}
+	return nil
+}
+
+func (x *Resource) GetEntities() int64 {
+	if x != nil && x.Entities != nil {
+		return *x.Entities
+	}
+	return 0
+}
+
+func (x *Resource) GetMissing() int64 {
+	if x != nil && x.Missing != nil {
+		return *x.Missing
+	}
+	return 0
+}
+
+func (x *Resource) GetHeld() int64 {
+	if x != nil && x.Held != nil {
+		return *x.Held
+	}
+	return 0
+}
+
+func (x *Resource) GetRefusals() []*Refusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// Refusal is an endpoint that Feishu did not let the mirror call.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verb and path.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// The permissions of which any one is enough; none where Feishu refused for another
+	// reason.
+	Permissions []string `protobuf:"bytes,2,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	// What Feishu said.
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Refusal) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Refusal) GetPermissions() []string {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
+func (x *Refusal) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 var File_orgmirror_v1_sync_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1forgmirror/v1/sync_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n" +
 	"\x14GetSyncStatusRequest\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xd3\n" +
-	"\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x89\v\n" +
 	"\x15GetSyncStatusResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12(\n" +
 	"\rhead_position\x18\x02 \x01(\x03H\x00R\fheadPosition\x88\x01\x01\x12C\n" +
@@ -905,7 +1072,8 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\rnext_sweep_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vnextSweepAt\x12%\n" +
 	"\x0esweep_requests\x18\x0f \x03(\tR\rsweepRequests\x12-\n" +
 	"\x10calls_this_month\x18\x10 \x01(\x03H\x05R\x0ecallsThisMonth\x88\x01\x01\x128\n" +
-	"\x16calls_this_month_limit\x18\x11 \x01(\x03H\x06R\x13callsThisMonthLimit\x88\x01\x01\x12\x1f\n" +
+	"\x16calls_this_month_limit\x18\x11 \x01(\x03H\x06R\x13callsThisMonthLimit\x88\x01\x01\x124\n" +
+	"\tresources\x18\x12 \x03(\v2\x16.orgmirror.v1.ResourceR\tresources\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\aR\bposition\x88\x01\x01\x12+\n" +
 	"\x11consistency_token\x18\x15 \x01(\tR\x10consistencyToken\x12;\n" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -986,7 +1154,22 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\bfound_by\x18\x02 \x01(\tR\afoundBy\x12\x1f\n" +
 	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12>\n" +
 	"\rlast_found_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vlastFoundAtB\v\n" +
-	"\t_entities2g\n" +
+	"\t_entities\"\x96\x02\n" +
+	"\bResource\x12\x1a\n" +
+	"\bresource\x18\x01 \x01(\tR\bresource\x12@\n" +
+	"\x0elast_polled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\flastPolledAt\x12\x1f\n" +
+	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12\x1d\n" +
+	"\amissing\x18\x04 \x01(\x03H\x01R\amissing\x88\x01\x01\x12\x17\n" +
+	"\x04held\x18\x05 \x01(\x03H\x02R\x04held\x88\x01\x01\x121\n" +
+	"\brefusals\x18\x06 \x03(\v2\x15.orgmirror.v1.RefusalR\brefusalsB\v\n" +
+	"\t_entitiesB\n" +
+	"\n" +
+	"\b_missingB\a\n" +
+	"\x05_held\"a\n" +
+	"\aRefusal\x12\x1a\n" +
+	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12 \n" +
+	"\vpermissions\x18\x02 \x03(\tR\vpermissions\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem2g\n" +
 	"\vSyncService\x12X\n" +
 	"\rGetSyncStatus\x12\".orgmirror.v1.GetSyncStatusRequest\x1a#.orgmirror.v1.GetSyncStatusResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
@@ -1002,7 +1185,7 @@ func file_orgmirror_v1_sync_service_proto_rawDescGZIP() []byte {
 	return file_orgmirror_v1_sync_service_proto_rawDescData
 }
 
-var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_orgmirror_v1_sync_service_proto_goTypes = []any{
 	(*GetSyncStatusRequest)(nil),  // 0: orgmirror.v1.GetSyncStatusRequest
 	(*GetSyncStatusResponse)(nil), // 1: orgmirror.v1.GetSyncStatusResponse
@@ -1013,8 +1196,10 @@ var file_orgmirror_v1_sync_service_proto_goTypes = []any{
 	(*HiddenField)(nil),           // 6: orgmirror.v1.HiddenField
 	(*EventChannel)(nil),          // 7: orgmirror.v1.EventChannel
 	(*Drift)(nil),                 // 8: orgmirror.v1.Drift
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(*Resource)(nil),              // 9: orgmirror.v1.Resource
+	(*Refusal)(nil),               // 10: orgmirror.v1.Refusal
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 12: google.protobuf.Duration
 }
 var file_orgmirror_v1_sync_service_proto_depIdxs = []int32{
 	2,  // 0: orgmirror.v1.GetSyncStatusResponse.last_complete_sweep:type_name -> orgmirror.v1.Sweep
@@ -1024,24 +1209,27 @@ var file_orgmirror_v1_sync_service_proto_depIdxs = []int32{
 	6,  // 4: orgmirror.v1.GetSyncStatusResponse.hidden_fields:type_name -> orgmirror.v1.HiddenField
 	7,  // 5: orgmirror.v1.GetSyncStatusResponse.event_channel:type_name -> orgmirror.v1.EventChannel
 	8,  // 6: orgmirror.v1.GetSyncStatusResponse.drift:type_name -> orgmirror.v1.Drift
-	9,  // 7: orgmirror.v1.GetSyncStatusResponse.next_sweep_at:type_name -> google.protobuf.Timestamp
-	9,  // 8: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	10, // 9: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
-	9,  // 10: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	9,  // 11: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
-	9,  // 12: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
-	9,  // 13: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
-	9,  // 14: orgmirror.v1.EventChannel.heard_at:type_name -> google.protobuf.Timestamp
-	10, // 15: orgmirror.v1.EventChannel.since_heard:type_name -> google.protobuf.Duration
-	9,  // 16: orgmirror.v1.EventChannel.checked_at:type_name -> google.protobuf.Timestamp
-	9,  // 17: orgmirror.v1.Drift.last_found_at:type_name -> google.protobuf.Timestamp
-	0,  // 18: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
-	1,  // 19: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
-	19, // [19:20] is the sub-list for method output_type
-	18, // [18:19] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	11, // 7: orgmirror.v1.GetSyncStatusResponse.next_sweep_at:type_name -> google.protobuf.Timestamp
+	9,  // 8: orgmirror.v1.GetSyncStatusResponse.resources:type_name -> orgmirror.v1.Resource
+	11, // 9: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	12, // 10: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
+	11, // 11: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	11, // 12: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
+	11, // 13: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
+	11, // 14: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
+	11, // 15: orgmirror.v1.EventChannel.heard_at:type_name -> google.protobuf.Timestamp
+	12, // 16: orgmirror.v1.EventChannel.since_heard:type_name -> google.protobuf.Duration
+	11, // 17: orgmirror.v1.EventChannel.checked_at:type_name -> google.protobuf.Timestamp
+	11, // 18: orgmirror.v1.Drift.last_found_at:type_name -> google.protobuf.Timestamp
+	11, // 19: orgmirror.v1.Resource.last_polled_at:type_name -> google.protobuf.Timestamp
+	10, // 20: orgmirror.v1.Resource.refusals:type_name -> orgmirror.v1.Refusal
+	0,  // 21: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
+	1,  // 22: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
+	22, // [22:23] is the sub-list for method output_type
+	21, // [21:22] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_sync_service_proto_init() }
@@ -1055,13 +1243,14 @@ func file_orgmirror_v1_sync_service_proto_init() {
 	file_orgmirror_v1_sync_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[7].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[9].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orgmirror_v1_sync_service_proto_rawDesc), len(file_orgmirror_v1_sync_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
