@@ -60,7 +60,7 @@ BEGIN
     COMMENT ON COLUMN group_members.removed_reason IS 'DELETED, or OUT_OF_RANGE where the app may no longer see it; empty while it exists.';
     COMMENT ON COLUMN group_members.position IS 'The last log record that changed this row.';
 
-    CREATE INDEX group_members_member ON group_members (tenant_key, member_type, member_id, group_id);
+    CREATE INDEX group_members_member ON group_members (tenant_key, member_id, group_id);
 
     CREATE TABLE units (
         tenant_key text COLLATE "C" NOT NULL,
@@ -99,8 +99,6 @@ BEGIN
     COMMENT ON COLUMN unit_departments.removed_at IS 'When it went, on Feishu''s clock; empty while it exists.';
     COMMENT ON COLUMN unit_departments.removed_reason IS 'DELETED, or OUT_OF_RANGE where the app may no longer see it; empty while it exists.';
     COMMENT ON COLUMN unit_departments.position IS 'The last log record that changed this row.';
-
-    CREATE INDEX unit_departments_department ON unit_departments (tenant_key, open_department_id);
 
     CREATE TABLE scopes (
         tenant_key text COLLATE "C" NOT NULL,

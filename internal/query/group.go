@@ -163,9 +163,9 @@ func newGroupMemberRow() *resourceRow[*pb.GroupMember] {
 const selectGroupMembers = `WITH ` + askedGroup + `,
 page AS (
     SELECT m.member_type, m.member_id, m.removed_at, m.removed_reason
-    FROM target AS t
-    JOIN directory.group_members AS m ON m.tenant_key = $1 AND m.group_id = t.id
-    WHERE ($5 OR m.removed_at IS NULL)
+    FROM directory.group_members AS m
+    WHERE m.tenant_key = $1 AND m.group_id = $4
+      AND ($5 OR m.removed_at IS NULL)
       AND ($6 = '' OR m.member_type = $6)
       AND (m.member_type, m.member_id) > ($7, $8)
     ORDER BY m.member_type, m.member_id

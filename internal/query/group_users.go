@@ -48,21 +48,26 @@ func (s *Service) ListGroupUsers(ctx context.Context, req *pb.ListGroupUsersRequ
 
 // The people of a group's departments are found in the two ways of
 // selectMembersBelow: department by department where these are few, person by person
-// where they are many. Paths end where they would go in circles.
+// where they are many. Paths end where they would go in circles. LIMIT and OFFSET
+// keep the planner to a look into the index for each root.
 const selectGroupUsers = `WITH ` + askedGroup + `,
 roots AS (
     SELECT d.path, left(d.path, -1) || '0' AS beyond
-    FROM target AS t
-    JOIN directory.group_members AS m ON m.tenant_key = $1 AND m.group_id = t.id AND m.member_type = 'department'
+    FROM directory.group_members AS m
     JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = m.member_id
-    WHERE $8 AND ($5 OR (m.removed_at IS NULL AND d.removed_at IS NULL))
+    WHERE $8 AND m.tenant_key = $1 AND m.group_id = $4 AND m.member_type = 'department' AND ($5 OR (m.removed_at IS NULL AND d.removed_at IS NULL))
 ),
 extent AS (
     SELECT $8 AND ($5 OR count(*) >= $9) AS wide
     FROM (
         SELECT
         FROM roots AS r
-        JOIN directory.departments AS d ON d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM directory.departments AS d
+            WHERE d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond
+            LIMIT $9
+        ) AS d
         LIMIT $9
     ) AS x
 ),
@@ -71,10 +76,10 @@ page AS (
     FROM (
         (
             SELECT m.member_id AS open_id
-            FROM target AS t
-            JOIN directory.group_members AS m ON m.tenant_key = $1 AND m.group_id = t.id AND m.member_type = 'user' AND m.member_id > $6
+            FROM directory.group_members AS m
             JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = m.member_id
-            WHERE $5 OR (m.removed_at IS NULL AND u.removed_at IS NULL)
+            WHERE m.tenant_key = $1 AND m.group_id = $4 AND m.member_type = 'user' AND m.member_id > $6
+              AND ($5 OR (m.removed_at IS NULL AND u.removed_at IS NULL))
             ORDER BY m.member_id
             LIMIT $7
         )
@@ -82,9 +87,14 @@ page AS (
         (
             SELECT m.open_id
             FROM (
-                SELECT DISTINCT d.open_department_id AS id
+                SELECT DISTINCT d.id
                 FROM roots AS r
-                JOIN directory.departments AS d ON d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond AND d.removed_at IS NULL
+                CROSS JOIN LATERAL (
+                    SELECT d.open_department_id AS id
+                    FROM directory.departments AS d
+                    WHERE d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond AND d.removed_at IS NULL
+                    OFFSET 0
+                ) AS d
             ) AS s
             JOIN directory.memberships AS m ON m.tenant_key = $1 AND m.open_department_id = s.id AND m.open_id > $6
             WHERE NOT (SELECT e.wide FROM extent AS e)
@@ -187,9 +197,13 @@ holders AS (
 page AS (
     SELECT g.group_id
     FROM holders AS h
-    JOIN directory.group_members AS m ON m.tenant_key = $1 AND m.member_type = h.kind AND m.member_id = h.id AND m.group_id > $7
-    JOIN directory.groups AS g ON g.tenant_key = $1 AND g.group_id = m.group_id
-    WHERE $5 OR (m.removed_at IS NULL AND g.removed_at IS NULL)
+    CROSS JOIN LATERAL (
+        SELECT m.group_id
+        FROM directory.group_members AS m
+        WHERE m.tenant_key = $1 AND m.member_id = h.id AND m.group_id > $7 AND m.member_type = h.kind AND ($5 OR m.removed_at IS NULL)
+        OFFSET 0
+    ) AS m
+    JOIN directory.groups AS g ON g.tenant_key = $1 AND g.group_id = m.group_id AND ($5 OR g.removed_at IS NULL)
     GROUP BY g.group_id
     ORDER BY g.group_id
     LIMIT $8

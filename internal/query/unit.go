@@ -129,10 +129,10 @@ const selectUnitDepartments = `WITH target AS (
 ),
 page AS (
     SELECT b.open_department_id
-    FROM target AS t
-    JOIN directory.unit_departments AS b ON b.tenant_key = $1 AND b.unit_id = t.id AND b.open_department_id > $6
+    FROM directory.unit_departments AS b
     JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = b.open_department_id
-    WHERE $5 OR (b.removed_at IS NULL AND d.removed_at IS NULL)
+    WHERE b.tenant_key = $1 AND b.unit_id = $4 AND b.open_department_id > $6
+      AND ($5 OR (b.removed_at IS NULL AND d.removed_at IS NULL))
     ORDER BY b.open_department_id
     LIMIT $7
 )
