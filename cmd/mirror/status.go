@@ -111,14 +111,14 @@ func printStatus(w io.Writer, s *orgmirrorv1.GetSyncStatusResponse) {
 		calls += fmt.Sprintf(" of %d", limit)
 	}
 	line("calls this month", "%s", calls)
+	for _, r := range s.GetResources() {
+		printResource(line, r)
+	}
 	for _, f := range s.GetHiddenFields() {
 		line("hidden field", "%s of a %s: give the permission %s back", f.GetField(), f.GetEntityKind(), f.GetPermission())
 	}
 	for _, h := range s.GetHeldRemovals() {
 		line("held removals", "%d of %d of kind %s: backfill removals show %s", h.GetEntities(), h.GetLive(), h.GetEntityKind(), h.GetSweepId())
-	}
-	for _, r := range s.GetResources() {
-		printResource(line, r)
 	}
 	fmt.Fprintln(w, s.GetState())
 }

@@ -76,7 +76,7 @@ func figures() []figure {
 			func(s *orgmirrorv1.GetSyncStatusResponse) []sample { return instant(s.GetNextSweepAt()) },
 		},
 		{
-			prometheus.NewDesc("orgmirror_held_removals", "Entities whom the last complete walk did not see and who wait for a decision.", []string{"kind"}, nil), prometheus.GaugeValue,
+			prometheus.NewDesc("orgmirror_held_removals", "Entities that the last complete walk, or the last lists of a resource, did not hold and that wait for a decision, by kind or resource.", []string{"kind"}, nil), prometheus.GaugeValue,
 			heldRemovals,
 		},
 		{
