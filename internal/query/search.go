@@ -133,7 +133,8 @@ func (s *Service) SearchDepartments(ctx context.Context, req *pb.SearchDepartmen
 // not matter how many fit. Who has several keys that fit is found by the first, so
 // every other is asked whether there is one before it. Keys are compared byte by
 // byte, so that exact matches come first, and nothing in them has a meaning of its
-// own, as % would in LIKE. The range ends before the prefix followed by the last code
+// own, as % would in LIKE. The range has one beginning, the prefix or where the page
+// before ended: of two, the index may take the lower one. It ends before the prefix followed by the last code
 // point, which no name has. Keys that the caller may not see are not there for him.
 const (
 	searchAsked = `asked AS (
@@ -141,17 +142,19 @@ const (
     FROM unnest($4::text[]) AS a (prefix)
 ),
 steps AS (
-    SELECT s.part, CASE WHEN s.part::integer = $6 THEN $7 ELSE '' END AS key, CASE WHEN s.part::integer = $6 THEN $8 ELSE '' END AS id
+    SELECT s.part, a.prefix, a.beyond,
+           CASE WHEN s.part::integer = $6 AND $7 COLLATE "C" >= a.prefix COLLATE "C" THEN $7 ELSE a.prefix END AS key,
+           CASE WHEN s.part::integer = $6 AND $7 COLLATE "C" >= a.prefix COLLATE "C" THEN $8 ELSE '' END AS id
     FROM (VALUES (false), (true)) AS s (part)
+    CROSS JOIN asked AS a
     WHERE s.part::integer >= $6
 )`
 
 	searchRange = `
         WHERE k.tenant_key = $1
           AND k.part = s.part
-          AND k.key >= a.prefix
-          AND k.key < a.beyond
           AND (k.key, k.entity_id) > (s.key, s.id)
+          AND k.key < s.beyond
           AND ($10 OR NOT k.sensitive)
           AND NOT EXISTS (
               SELECT
@@ -168,7 +171,6 @@ const selectFoundUsers = `WITH ` + searchAsked + `,
 page AS (
     SELECT DISTINCT f.part::integer AS part, f.key, f.entity_id
     FROM steps AS s
-    CROSS JOIN asked AS a
     CROSS JOIN LATERAL (
         SELECT k.part, k.key, k.entity_id
         FROM directory.search_keys AS k
@@ -193,7 +195,6 @@ const selectFoundDepartments = `WITH ` + searchAsked + `,
 page AS (
     SELECT DISTINCT f.part::integer AS part, f.key, f.entity_id
     FROM steps AS s
-    CROSS JOIN asked AS a
     CROSS JOIN LATERAL (
         SELECT k.part, k.key, k.entity_id
         FROM directory.search_keys AS k
