@@ -67,8 +67,11 @@ func TestOperatorsOnly(t *testing.T) {
 	b := setup(t, func(c *query.Config) { c.Operator = operator }, "small")
 	b.exec(t, removals)
 	for name, call := range map[string]func(context.Context) error{
-		"StartSweep":       func(ctx context.Context) error { _, err := b.sync.StartSweep(ctx, &pb.StartSweepRequest{}); return err },
-		"ListHeldRemovals": func(ctx context.Context) error { _, err := b.sync.ListHeldRemovals(ctx, &pb.ListHeldRemovalsRequest{}); return err },
+		"StartSweep": func(ctx context.Context) error { _, err := b.sync.StartSweep(ctx, &pb.StartSweepRequest{}); return err },
+		"ListHeldRemovals": func(ctx context.Context) error {
+			_, err := b.sync.ListHeldRemovals(ctx, &pb.ListHeldRemovalsRequest{})
+			return err
+		},
 		"ApproveRemovals": func(ctx context.Context) error {
 			_, err := b.sync.ApproveRemovals(ctx, &pb.ApproveRemovalsRequest{SweepId: heldSweep})
 			return err
@@ -148,7 +151,10 @@ func TestOperatorAnswers(t *testing.T) {
 		operator.err = fmt.Errorf("%w: because of 10.0.0.1", test.err)
 		for _, call := range []func() error{
 			func() error { _, err := b.sync.StartSweep(ctx, &pb.StartSweepRequest{}); return err },
-			func() error { _, err := b.sync.ApproveRemovals(ctx, &pb.ApproveRemovalsRequest{SweepId: heldSweep}); return err },
+			func() error {
+				_, err := b.sync.ApproveRemovals(ctx, &pb.ApproveRemovalsRequest{SweepId: heldSweep})
+				return err
+			},
 		} {
 			err := call()
 			info := wantError(t, err, test.code, test.reason)

@@ -77,7 +77,7 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	if s.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: s.metrics}); err != nil {
 		return nil, err
 	}
-	s.operator = newOperator(s)
+	s.operator = newOperator(cfg, db, s.sweeps)
 	if s.receive, err = openReceiver(ctx, cfg, s); err != nil {
 		return nil, err
 	}
