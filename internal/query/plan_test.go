@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -118,6 +119,46 @@ func TestPlans(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSearchReadsNoMoreThanItAnswers counts the blocks that a search touches, whatever
+// comes before its prefix and however many fit.
+func TestSearchReadsNoMoreThanItAnswers(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.DB(t)
+	if _, err := pool.Exec(t.Context(), companyOf(t, 8000)); err != nil {
+		t.Fatal(err)
+	}
+	FillSearch(t, pool)
+	if _, err := pool.Exec(t.Context(), `VACUUM ANALYZE directory.search_keys`); err != nil {
+		t.Fatal(err)
+	}
+	reading, err := openSessions(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reading.Close)
+	for _, query := range []string{"z", "zw", "王", "明", "p"} {
+		var found []string
+		rows, err := reading.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) "+
+			strings.NewReplacer("$11", "NULL", "$10", "false", "$1", "'t'", "$2", "'open_id'", "$3", "'open_department_id'", "$4", "'{"+query+"}'",
+				"$5", "false", "$6", "-1", "$7", "''", "$8", "''", "$9", "51").Replace(selectFoundUsers), pgx.QueryExecModeSimpleProtocol)
+		if err == nil {
+			found, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := 0
+		for _, line := range found {
+			if _, err := fmt.Sscanf(strings.TrimSpace(line), "Buffers: shared hit=%d", &blocks); err == nil {
+				break // of the whole
+			}
+		}
+		if blocks == 0 || blocks > 2500 {
+			t.Errorf("%q touches %d blocks, want some hundred:\n%s", query, blocks, strings.Join(found, "\n"))
+		}
 	}
 }
 
