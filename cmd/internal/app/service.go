@@ -51,14 +51,15 @@ type Service struct {
 	receive *receiver
 	tenant  atomic.Pointer[feishu.Tenant] // as Feishu last told; nil before it did
 
-	rereads  *crawl.RereadMetrics
-	sweeps   *crawl.Sweeper
-	operator *operator
-	project  *projector.Projector
-	grpc     *grpc.Server
-	loopback net.Listener     // from REST to gRPC
-	conn     *grpc.ClientConn // its other end
-	http     http.Handler
+	rereads     *crawl.RereadMetrics
+	pollFigures *crawl.PollMetrics
+	sweeps      *crawl.Sweeper
+	operator    *operator
+	project     *projector.Projector
+	grpc        *grpc.Server
+	loopback    net.Listener     // from REST to gRPC
+	conn        *grpc.ClientConn // its other end
+	http        http.Handler
 }
 
 // OpenService makes a service and opens its addresses. Nothing is answered
@@ -78,6 +79,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 		return nil, err
 	}
 	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
+		return nil, err
+	}
+	if s.pollFigures, err = crawl.NewPollMetrics(s.metrics); err != nil {
 		return nil, err
 	}
 	if s.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: s.metrics}); err != nil {
