@@ -22,7 +22,7 @@ func TestCompatFindsPlantedDifferences(t *testing.T) {
 	seen.every = 40
 	c.goFeishu.person = c.person()
 	planted := map[string]int{}
-	for _, q := range seen.questions() {
+	for _, q := range seen.questions(true) {
 		replies := []replied{c.goFeishu.ask(t, q)}
 		if q.list() {
 			replies = pages(t, c.goFeishu, q)
@@ -83,6 +83,12 @@ func (c *compatRun) plantInTables(t *testing.T, seen *vantage) {
 			WHERE open_department_id IN (SELECT open_department_id FROM directory.departments WHERE depth > 1 LIMIT 1)`},
 		{"a label", "employee_types", `UPDATE directory.employee_types SET attributes = jsonb_set(attributes, '{content}', '"X"')`},
 		{"an attribute", "custom_attributes", `UPDATE directory.custom_attributes SET removed_at = now(), removed_reason = 'DELETED'`},
+		{"a group's name", "groups", `UPDATE directory.groups SET attributes = jsonb_set(attributes, '{name}', '"X"')`},
+		{"a group", "groups", `UPDATE directory.groups SET removed_at = now(), removed_reason = 'DELETED' WHERE group_id IN (SELECT group_id FROM directory.groups LIMIT 1)`},
+		{"a member", "group_members", `UPDATE directory.group_members SET removed_at = now() WHERE member_id IN (SELECT member_id FROM directory.group_members LIMIT 1)`},
+		{"a unit", "units", `UPDATE directory.units SET attributes = jsonb_set(attributes, '{unit_type}', '"X"')`},
+		{"a binding", "unit_departments", `DELETE FROM directory.unit_departments`},
+		{"a node of the range", "scopes", `DELETE FROM directory.scopes WHERE node_type = 'group'`},
 		{"counts", "departments", `UPDATE directory.departments SET member_count = member_count + 1`},
 	} {
 		kept := dump(t, c.db.url, plant.table)
@@ -99,14 +105,14 @@ func (c *compatRun) plantInTables(t *testing.T, seen *vantage) {
 
 // asks tells whether there is a question for a method.
 func (v *vantage) asks(method string) bool {
-	return slices.ContainsFunc(v.questions(), func(q question) bool { return q.method == method })
+	return slices.ContainsFunc(v.questions(true), func(q question) bool { return q.method == method })
 }
 
 // sampled are the questions of one pair of id kinds.
 func sampled(v *vantage) []question {
 	all := *v
 	all.every = 3
-	return slices.Concat(all.aboutPeople(idKinds{"user_id", ""}), all.aboutDepartments(idKinds{}), all.aboutTheRest())
+	return slices.Concat(all.aboutPeople(idKinds{"user_id", ""}), all.aboutDepartments(idKinds{}), all.aboutTheRest(), all.aboutPolled(idKinds{"", "department_id"}))
 }
 
 // variant is an answer with one thing different in it.

@@ -90,10 +90,17 @@ func (v *vantage) departments(k idKinds) (ids []string) {
 	return append(ids, "od-none", "none", "前/端?")
 }
 
-// questions are those about everything there is, in each pair of id kinds.
-func (v *vantage) questions() (all []question) {
+// questions are those about everything there is, in each pair of id kinds; polled are
+// those about what has no events.
+func (v *vantage) questions(polled bool) (all []question) {
 	for _, k := range everyKind() {
 		all = slices.Concat(all, v.aboutPeople(k), v.aboutDepartments(k))
+		if polled {
+			all = append(all, v.aboutPolled(k)...)
+		}
+	}
+	if polled {
+		all = append(all, v.polledMistakes()...)
 	}
 	return slices.Concat(all, v.aboutTheRest(), v.mistakes())
 }

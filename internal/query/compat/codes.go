@@ -38,6 +38,13 @@ const (
 	codePageSize         = 40011
 	codePageToken        = 40012
 	codeNoUser           = 41050
+	codeMemberIDKind     = 41071
+	codeMemberMismatch   = 41072
+	codeMemberID         = 41073
+	codeMemberType       = 41074
+	codeGroupID          = 42002
+	codeNoGroup          = 42009
+	codeUnitID           = 43051
 	codeNoDepartmentID   = 44102
 	codeSearchParam      = 48001
 	codeTokenMissing     = 99991661
@@ -77,6 +84,13 @@ var answers = map[int]struct {
 	codePageSize:         {http.StatusBadRequest, "page size is invalid"},
 	codePageToken:        {http.StatusBadRequest, "page token is invalid error"},
 	codeNoUser:           {http.StatusBadRequest, "no user authority error"},
+	codeMemberIDKind:     {http.StatusBadRequest, "invalid member_id_type"},
+	codeMemberMismatch:   {http.StatusBadRequest, "member_type not match member_id_type"},
+	codeMemberID:         {http.StatusBadRequest, "invalid member_id"},
+	codeMemberType:       {http.StatusBadRequest, "invalid member_type"},
+	codeGroupID:          {http.StatusBadRequest, "invalid group_id"},
+	codeNoGroup:          {http.StatusForbidden, "no user group authority error"},
+	codeUnitID:           {http.StatusBadRequest, "unit_id invalid"},
 	codeNoDepartmentID:   {http.StatusBadRequest, "miss department_id error"},
 	codeSearchParam:      {http.StatusBadRequest, "invalid param"},
 	codeTokenMissing:     {http.StatusBadRequest, "Missing access token for authorization. Please make a request with token attached."},

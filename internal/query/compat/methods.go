@@ -7,5 +7,6 @@ func methods() []method {
 	return slices.Concat(
 		tokenMethods(), userMethods(), userListMethods(), batchGetIDMethods(),
 		departmentMethods(), departmentListMethods(), definitionMethods(),
+		groupMethods(), unitMethods(), scopeMethods(),
 	)
 }
