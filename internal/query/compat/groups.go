@@ -344,22 +344,18 @@ const selectGroupMembers = `WITH target AS (
 ),
 page AS (
     SELECT m.member_id,
-           CASE WHEN $2 = 'open_id' OR $4 = 'department' AND m.member_id = '0' THEN m.member_id
-                WHEN $4 = 'user' THEN (SELECT CASE $2 WHEN 'union_id' THEN u.union_id ELSE u.user_id END
-                                       FROM directory.users AS u
-                                       WHERE u.tenant_key = $1 AND u.open_id = m.member_id)
-                ELSE (SELECT d.department_id
-                      FROM directory.departments AS d
-                      WHERE d.tenant_key = $1 AND d.open_department_id = m.member_id AND d.removed_at IS NULL)
+           CASE WHEN $2 = 'open_id' OR m.member_id = '0' THEN m.member_id
+                WHEN $4 = 'department' THEN d.department_id
+                WHEN $2 = 'union_id' THEN u.union_id
+                ELSE u.user_id
            END AS id
     FROM target AS t
     JOIN directory.group_members AS m ON m.tenant_key = $1 AND m.group_id = t.id AND m.member_type = $4 AND m.member_id > $5
+    LEFT JOIN directory.users AS u ON $4 = 'user' AND u.tenant_key = $1 AND u.open_id = m.member_id
+    LEFT JOIN directory.departments AS d ON $4 = 'department' AND d.tenant_key = $1 AND d.open_department_id = m.member_id
     WHERE m.removed_at IS NULL
       -- that somebody left, events told; that a group has them no more, only lists tell
-      AND CASE WHEN $4 = 'user'
-               THEN NOT EXISTS (SELECT FROM directory.users AS u WHERE u.tenant_key = $1 AND u.open_id = m.member_id AND u.removed_at IS NOT NULL)
-               ELSE NOT EXISTS (SELECT FROM directory.departments AS d WHERE d.tenant_key = $1 AND d.open_department_id = m.member_id AND d.removed_at IS NOT NULL)
-          END
+      AND coalesce(u.removed_reason, d.removed_reason, 'OUT_OF_RANGE') = 'OUT_OF_RANGE'
     ORDER BY m.member_id
     LIMIT $6
 )

@@ -24,12 +24,13 @@ SET enable_material = off`
 // number, goes through all.
 func TestPlans(t *testing.T) {
 	t.Parallel()
+	pool := pgtest.DB(t)
+	fill := []string{filled, "VACUUM ANALYZE"}
 	company, err := os.ReadFile("../testdata/company.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	pool := pgtest.DB(t)
-	for _, sql := range []string{string(company), "VACUUM ANALYZE"} {
+	for _, sql := range append([]string{string(company)}, fill...) {
 		if _, err := pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
 		}
@@ -60,6 +61,14 @@ func TestPlans(t *testing.T) {
 		{"tops", selectTops, `'t', 'open_id', 'department_id', '', 51, false`, []string{"departments_path"}, true},
 		{"found", selectFound, `'t', 'open_id', 'department_id', 'x', '', 51`, []string{"departments_pkey"}, true},
 		{"employee types", selectEmployeeTypes, `'t', 1, '', 51`, nil, true},
+		{"group", selectGroup, `'t', 'department_id', 'x'`, []string{"groups_pkey"}, false},
+		{"groups", selectGroups, `'t', 'department_id', 1, '', 51`, []string{"groups_pkey"}, false},
+		{"groups of a member", selectGroupsOf, `'t', 'user_id', 'x', 0, '', 51`, []string{"group_members_member", "groups_pkey", "users_user_id"}, false},
+		{"members of a group", selectGroupMembers, `'t', 'open_id', 'x', 'user', '', 51`, []string{"group_members_pkey", "users_pkey"}, false},
+		{"unit", selectUnit, `'t', 'x'`, []string{"units_pkey"}, false},
+		{"units", selectUnits, `'t', '', 51`, []string{"units_pkey"}, false},
+		{"departments of a unit", selectUnitDepartments, `'t', 'department_id', 'x', '', 51`, []string{"unit_departments_pkey"}, false},
+		{"scopes", selectScopes, `'t', 'open_id', 'department_id', -1, '', 51`, []string{"scopes_pkey"}, true},
 		{"custom attributes", selectCustomAttrs, `'t', 1, '', 51`, []string{"custom_attributes_pkey"}, true},
 	} {
 		plan := planOf(t, conn.Conn(), s.sql, s.args)
@@ -82,6 +91,22 @@ func TestPlans(t *testing.T) {
 		}
 	}
 }
+
+// filled are groups and units of the company, as many as Feishu allows.
+const filled = `
+INSERT INTO directory.groups (tenant_key, group_id, type, attributes, position)
+SELECT 't', 'g' || i, 1 + i % 2, '{}', 1 FROM generate_series(1, 500) AS i;
+INSERT INTO directory.group_members (tenant_key, group_id, member_type, member_id, position)
+SELECT 't', 'g' || 1 + (i + j * 7) % 500, 'user', u.open_id, 1
+FROM (SELECT open_id, row_number() OVER (ORDER BY open_id) AS i FROM directory.users WHERE tenant_key = 't') AS u
+CROSS JOIN generate_series(1, 3) AS j
+ON CONFLICT DO NOTHING;
+INSERT INTO directory.units (tenant_key, unit_id, attributes, position)
+SELECT 't', 'u' || i, '{}', 1 FROM generate_series(1, 1000) AS i;
+INSERT INTO directory.unit_departments (tenant_key, unit_id, open_department_id, position)
+SELECT 't', 'u' || 1 + row_number() OVER () % 1000, open_department_id, 1 FROM directory.departments WHERE tenant_key = 't';
+INSERT INTO directory.scopes (tenant_key, node_type, node_id, position)
+SELECT 't', 'user', open_id, 1 FROM directory.users WHERE tenant_key = 't' LIMIT 1000`
 
 func planOf(t *testing.T, conn *pgx.Conn, sql, args string) string {
 	t.Helper()

@@ -66,33 +66,28 @@ func listScopes(c *call) error {
 }
 
 const selectScopes = `WITH page AS (
-    SELECT k.node_type, k.node_id, k.rank
+    SELECT k.node_type, k.node_id, k.rank, k.id
     FROM (
-        SELECT s.node_type, s.node_id, CASE s.node_type WHEN 'user' THEN 0 WHEN 'department' THEN 1 ELSE 2 END AS rank
+        SELECT s.node_type, s.node_id,
+               CASE s.node_type WHEN 'user' THEN 0 WHEN 'department' THEN 1 ELSE 2 END AS rank,
+               CASE s.node_type
+                   WHEN 'user' THEN CASE $2 WHEN 'open_id' THEN s.node_id WHEN 'union_id' THEN u.union_id ELSE u.user_id END
+                   WHEN 'department' THEN CASE WHEN $3 = 'open_department_id' OR s.node_id = '0' THEN s.node_id ELSE d.department_id END
+                   ELSE s.node_id
+               END AS id
         FROM directory.scopes AS s
+        LEFT JOIN directory.users AS u ON s.node_type = 'user' AND u.tenant_key = $1 AND u.open_id = s.node_id
+        LEFT JOIN directory.departments AS d ON s.node_type = 'department' AND d.tenant_key = $1 AND d.open_department_id = s.node_id
         WHERE s.tenant_key = $1
           AND s.removed_at IS NULL
-          AND CASE s.node_type -- that a node is gone, events told; that the range has it no more, only lists tell
-              WHEN 'user' THEN NOT EXISTS (SELECT FROM directory.users AS u WHERE u.tenant_key = $1 AND u.open_id = s.node_id AND u.removed_at IS NOT NULL)
-              WHEN 'department' THEN NOT EXISTS (SELECT FROM directory.departments AS d WHERE d.tenant_key = $1 AND d.open_department_id = s.node_id AND d.removed_at IS NOT NULL)
-              ELSE s.node_type = 'group'
-              END
+          -- that a node is gone, events told; that the range has it no more, only lists tell
+          AND u.removed_at IS NULL
+          AND d.removed_at IS NULL
     ) AS k
     WHERE (k.rank, k.node_id) > ($4, $5)
     ORDER BY k.rank, k.node_id
     LIMIT $6
 )
-SELECT ` + query.MomentColumns + `, coalesce(p.rank, 0)::bigint, coalesce(p.node_id, ''), p.node_type, coalesce(
-    CASE p.node_type
-        WHEN 'user' THEN CASE $2 WHEN 'open_id' THEN p.node_id ELSE (
-            SELECT CASE WHEN $2 = 'union_id' THEN u.union_id ELSE u.user_id END
-            FROM directory.users AS u
-            WHERE u.tenant_key = $1 AND u.open_id = p.node_id) END
-        WHEN 'department' THEN CASE WHEN $3 = 'open_department_id' OR p.node_id = '0' THEN p.node_id ELSE (
-            SELECT d.department_id
-            FROM directory.departments AS d
-            WHERE d.tenant_key = $1 AND d.open_department_id = p.node_id) END
-        ELSE p.node_id
-    END, '')` + query.FromMoment + `
+SELECT ` + query.MomentColumns + `, coalesce(p.rank, 0)::bigint, coalesce(p.node_id, ''), p.node_type, coalesce(p.id, '')` + query.FromMoment + `
 LEFT JOIN page AS p ON true
 ORDER BY p.rank, p.node_id`

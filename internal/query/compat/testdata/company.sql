@@ -63,3 +63,19 @@ SELECT 't', 'e/' || i, jsonb_build_object('enum_value', i::text, 'content', 'Typ
 FROM generate_series(1, 12) AS i;
 INSERT INTO directory.custom_attributes (tenant_key, id, attributes, position)
 VALUES ('t', 'C-1', '{"type": "TEXT"}', 1);
+
+INSERT INTO directory.groups (tenant_key, group_id, type, department_scope_list, attributes, removed_at, removed_reason, position)
+VALUES ('t', 'g1', 1, NULL, '{"name": "One", "type": 1, "member_user_count": 2}', NULL, NULL, 1),
+       ('t', 'g2', 2, '{0,od-a}', '{"name": "Two", "type": 2, "department_scope_list": ["0", "od-a"]}', NULL, NULL, 1),
+       ('t', 'g3', 1, NULL, '{"name": "Gone", "type": 1}', '2026-01-01T00:00:30Z', 'DELETED', 1),
+       ('t', 'g4', 1, NULL, '{"name": "Far", "type": 1}', '2026-01-01T00:00:30Z', 'OUT_OF_RANGE', 1);
+INSERT INTO directory.group_members (tenant_key, group_id, member_type, member_id, removed_at, position)
+VALUES ('t', 'g1', 'user', 'ou_ann', NULL, 1), ('t', 'g1', 'user', 'ou_bob', '2026-01-01T00:00:30Z', 1), ('t', 'g1', 'user', 'ou_old', NULL, 1),
+       ('t', 'g1', 'user', 'ou_dim', NULL, 1), ('t', 'g1', 'department', 'od-a', NULL, 1), ('t', 'g1', 'department', 'od-gone', NULL, 1),
+       ('t', 'g2', 'user', 'ou_ann', NULL, 1), ('t', 'g3', 'user', 'ou_ann', NULL, 1);
+INSERT INTO directory.units (tenant_key, unit_id, attributes, removed_at, removed_reason, position)
+VALUES ('t', 'u1', '{"name": "Unit", "unit_type": "sub"}', NULL, NULL, 1), ('t', 'u2', '{"name": "Gone"}', '2026-01-01T00:00:30Z', 'DELETED', 1);
+INSERT INTO directory.unit_departments (tenant_key, unit_id, open_department_id, position)
+VALUES ('t', 'u1', 'od-a', 1), ('t', 'u1', 'od-gone', 1);
+INSERT INTO directory.scopes (tenant_key, node_type, node_id, position)
+VALUES ('t', 'group', 'g1', 1), ('t', 'department', 'od-a', 1), ('t', 'department', 'od-gone', 1), ('t', 'user', 'ou_ann', 1), ('t', 'user', 'ou_old', 1);
