@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -80,7 +81,6 @@ type compatRun struct {
 // The clients of the mirror: one with the credentials of the app, which is all that
 // a program has to know, one of another app, and one without personal data.
 const (
-	otherClient  = "other-app"
 	readerClient = "reader-app"
 	clientSecret = "s3cret-of-clients"
 )
@@ -91,7 +91,7 @@ func startCompat(t *testing.T, seed uint64) *compatRun {
 	l := &live{liveRun: liveRun{seed: seed}, t: t, random: rand.New(rand.NewPCG(seed, 1)), db: startDatabase(t), address: free(t), told: map[string]bool{}}
 	var err error
 	l.server, err = sandbox.Start(t.Context(), sandbox.Config{
-		People: 120, Departments: 25, Seed: seed, AppID: sandboxApp(seed),
+		People: 120, Departments: 25, Seed: seed, AppID: newApp(),
 		Options:  sandbox.Options{EventOptions: sandbox.EventOptions{UnreadableChanges: true, UncarriedChanges: true, SiblingEvents: true}, FollowUpEvents: true},
 		Delivery: sandbox.Delivery{RetryScale: 0.003, Parallel: 8, History: 1_000_000},
 	})
@@ -107,42 +107,35 @@ func startCompat(t *testing.T, seed uint64) *compatRun {
 	// Feishu tells of an erased person as of one who resigned, and the mirror asks no
 	// more about people who are gone.
 	l.company.never = []string{"person erased"}
-	app := l.server.AppID()
+	app, other := l.server.AppID(), newApp()
 	l.env = environment(append(anyPort[:len(anyPort):len(anyPort)], "MIRROR_DATABASE_URL="+l.db.url, "MIRROR_WEBHOOK_LISTEN="+l.address,
 		"MIRROR_FEISHU_VERIFICATION_TOKEN="+secrets.VerificationToken, "MIRROR_FEISHU_ENCRYPT_KEY="+secrets.EncryptKey,
 		"MIRROR_FEISHU_BASE_URL="+l.server.URL(), "MIRROR_FEISHU_APP_ID="+app, "MIRROR_FEISHU_APP_SECRET="+l.server.AppSecret(),
 		"MIRROR_FEISHU_RATE=off", "MIRROR_MAX_REMOVALS=90%", "MIRROR_REREAD=always", "MIRROR_API_CLIENTS="+
-			app+":"+l.server.AppSecret()+":sensitive,"+otherClient+":"+clientSecret+":sensitive+allow_open_id,"+readerClient+":"+clientSecret+":reader+allow_open_id")...)
+			app+":"+l.server.AppSecret()+":sensitive,"+other+":"+clientSecret+":sensitive+allow_open_id,"+readerClient+":"+clientSecret+":reader+allow_open_id")...)
 	mustRun(t, l.env, binary("mirror"), "migrate", "up")
 	l.company.look()
 	l.sweep(0)
 	l.serve()
 	l.subscribe()
-	c := l.sdks(t)
+	c := l.sdks(t, other)
 	waitFor(t, "what the service asks Feishu about the company", func() bool {
 		return strings.Contains(text(c.goMirror.ask(t, question{method: "tenant.v2.tenant.query"}).data), `"name"`)
 	})
 	return c
 }
 
-// sandboxApp is an app id of one run: the Go SDK keeps tokens by app id for the
-// whole process.
-func sandboxApp(seed uint64) string {
-	const digits = "0123456789abcdef"
-	id := []byte("cli_")
-	for range 16 {
-		id, seed = append(id, digits[seed%16]), seed/16
-	}
-	return string(id)
-}
+// newApp is the id of an app that no other test has: the Go SDK keeps tokens by app
+// id for the whole process.
+func newApp() string { return fmt.Sprintf("cli_%016x", rand.Uint64()) }
 
-func (l *live) sdks(t *testing.T) *compatRun {
+func (l *live) sdks(t *testing.T, other string) *compatRun {
 	t.Helper()
 	app, secret := l.server.AppID(), l.server.AppSecret()
 	return &compatRun{
 		live:     l,
 		goFeishu: newGoSDK(t, l.server.URL(), app, secret, ""),
-		goMirror: newGoSDK(t, l.service.rest, otherClient, clientSecret, mirrorToken(t, l.service.rest, otherClient, clientSecret)),
+		goMirror: newGoSDK(t, l.service.rest, other, clientSecret, mirrorToken(t, l.service.rest, other, clientSecret)),
 		node: func(t *testing.T) (feishu, mirror js) {
 			t.Helper()
 			return js{nodesdk.Start(t, l.server.URL(), app, secret), l.person()},
