@@ -42,6 +42,7 @@ const (
 	reasonFeishuNotConfigured reason = "FEISHU_NOT_CONFIGURED"
 	reasonFeishuUnavailable   reason = "FEISHU_UNAVAILABLE"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
+	reasonSearchNotReady      reason = "SEARCH_NOT_READY"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
 	reasonDeadline            reason = "DEADLINE_EXCEEDED"
 	reasonCancelled           reason = "CANCELLED"
@@ -70,6 +71,7 @@ var codeOf = map[reason]codes.Code{
 	reasonFeishuNotConfigured: codes.FailedPrecondition,
 	reasonFeishuUnavailable:   codes.Unavailable,
 	reasonNotFreshEnough:      codes.Unavailable,
+	reasonSearchNotReady:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,
 	reasonDeadline:            codes.DeadlineExceeded,
 	reasonCancelled:           codes.Canceled,
