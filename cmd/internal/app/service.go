@@ -45,14 +45,15 @@ type Service struct {
 	query   *query.Service
 	receive *receiver
 
-	rereads  *crawl.RereadMetrics
-	sweeps   *crawl.Sweeper
-	operator *operator
-	project  *projector.Projector
-	grpc     *grpc.Server
-	loopback net.Listener     // from REST to gRPC
-	conn     *grpc.ClientConn // its other end
-	rest     http.Handler
+	rereads     *crawl.RereadMetrics
+	pollFigures *crawl.PollMetrics
+	sweeps      *crawl.Sweeper
+	operator    *operator
+	project     *projector.Projector
+	grpc        *grpc.Server
+	loopback    net.Listener     // from REST to gRPC
+	conn        *grpc.ClientConn // its other end
+	rest        http.Handler
 }
 
 // OpenService makes a service and opens its addresses. Nothing is answered
@@ -72,6 +73,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 		return nil, err
 	}
 	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
+		return nil, err
+	}
+	if s.pollFigures, err = crawl.NewPollMetrics(s.metrics); err != nil {
 		return nil, err
 	}
 	if s.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: s.metrics}); err != nil {
