@@ -25,6 +25,7 @@ type reason string
 const (
 	reasonCredentialsMissing  reason = "CREDENTIALS_MISSING"
 	reasonCredentialsInvalid  reason = "CREDENTIALS_INVALID"
+	reasonTooManyWrong        reason = "TOO_MANY_WRONG_SECRETS"
 	reasonFieldNotPermitted   reason = "FIELD_NOT_PERMITTED"
 	reasonArgument            reason = "ARGUMENT_INVALID"
 	reasonPageToken           reason = "PAGE_TOKEN_INVALID"
@@ -45,6 +46,7 @@ const (
 var codeOf = map[reason]codes.Code{
 	reasonCredentialsMissing:  codes.Unauthenticated,
 	reasonCredentialsInvalid:  codes.Unauthenticated,
+	reasonTooManyWrong:        codes.ResourceExhausted,
 	reasonFieldNotPermitted:   codes.PermissionDenied,
 	reasonArgument:            codes.InvalidArgument,
 	reasonPageToken:           codes.InvalidArgument,

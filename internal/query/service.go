@@ -55,6 +55,9 @@ type Config struct {
 	Channel       func() Channel // how events come into this process; nil where another one receives them
 	MaxWait       time.Duration  // for at_least_as_fresh; 5 s if zero
 	Timeout       time.Duration  // of a call that comes without a deadline; 10 s if zero
+	// Guesses is how many wrong secrets may come at once for a client, or from an
+	// address, before there is one a second; 10 if zero.
+	Guesses int
 }
 
 // Service implements the RPCs. It is made by [New] and ended by [Service.Close].
@@ -104,7 +107,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		channel:       cfg.Channel,
 		maxWait:       orDefault(cfg.MaxWait, defaultMaxWait),
 		timeout:       orDefault(cfg.Timeout, defaultTimeout),
-		authenticator: authenticator{clients: clients},
+		authenticator: authenticator{clients: clients, throttle: newThrottle(cfg.Guesses)},
 		observer:      observer,
 		health:        health.NewServer(),
 	}

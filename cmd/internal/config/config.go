@@ -118,16 +118,6 @@ func (l *loader) maxRemovals(key string) crawl.MaxRemovals {
 	return most
 }
 
-func (l *loader) clients(key string) []query.Client {
-	clients, err := query.ParseClients(l.get(key).text)
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			l.problem("%s: %s", l.name(key), strings.TrimRight(line, "\n"))
-		}
-	}
-	return clients
-}
-
 func (l *loader) level(key string) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.get(key).text)); err != nil {
