@@ -43,14 +43,19 @@ func open(method string) bool {
 }
 
 func (s *Service) authenticate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if !open(info.FullMethod) {
-		client, err := s.authenticator.check(ctx)
-		if err != nil {
-			return nil, err
-		}
-		callOf(ctx).client = client
+	if open(info.FullMethod) {
+		return handler(ctx, req)
 	}
-	return handler(ctx, req)
+	client, err := s.authenticator.check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	callOf(ctx).client = client
+	answer, err := handler(ctx, req)
+	if err == nil {
+		s.audit(ctx, info.FullMethod, answer)
+	}
+	return answer, err
 }
 
 func (s *Service) authenticateStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {

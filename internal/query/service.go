@@ -75,6 +75,7 @@ type Service struct {
 	timeout       time.Duration
 	authenticator authenticator
 	observer      *observer
+	auditor       *slog.Logger
 	health        *health.Server
 	lastPast      atomic.Pointer[past]
 }
@@ -109,6 +110,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		timeout:       orDefault(cfg.Timeout, defaultTimeout),
 		authenticator: authenticator{clients: clients, throttle: newThrottle(cfg.Guesses)},
 		observer:      observer,
+		auditor:       slog.New(unfiltered{cfg.Logger.Handler()}),
 		health:        health.NewServer(),
 	}
 	if cfg.TenantKey != "" {
