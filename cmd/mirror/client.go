@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
@@ -44,8 +45,16 @@ func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1
 		if id, secret, ok := strings.Cut(cfg.Client, ":"); !ok || id == "" || secret == "" {
 			return cli.Usage(fmt.Errorf("%s: must be id:secret", config.Variable("client")))
 		}
+		transport := insecure.NewCredentials()
+		secure, err := app.ClientTLS(cfg)
+		if err != nil {
+			return err
+		}
+		if secure != nil {
+			transport = credentials.NewTLS(secure)
+		}
 		conn, err := grpc.NewClient(cfg.Addr,
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithTransportCredentials(transport),
 			grpc.WithPerRPCCredentials(bearer(cfg.Client)),
 			grpc.WithUnaryInterceptor(withTimeout),
 		)
@@ -84,7 +93,8 @@ func explain(err error, cfg config.Config) error {
 	text := s.Message()
 	switch s.Code() {
 	case codes.Unavailable:
-		text = fmt.Sprintf("%s: is `mirror serve` running, and does %s lead to its gRPC address?", text, config.Variable("addr"))
+		text = fmt.Sprintf("%s: is `mirror serve` running, does %s lead to its gRPC address, and do both speak TLS or neither (%s)?",
+			text, config.Variable("addr"), config.Variable("tls"))
 	case codes.Unauthenticated:
 		text = fmt.Sprintf("%s: %s must be one of the service's %s", text, config.Variable("client"), config.Variable("api_clients"))
 	default:

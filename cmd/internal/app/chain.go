@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -49,15 +50,21 @@ func serveUntil(stop <-chan struct{}, serve func() error, halt func()) error {
 	}
 }
 
-func serveHTTP(stop <-chan struct{}, l net.Listener, h http.Handler, logger *slog.Logger) error {
+// serveHTTP serves in plain text where secure is nil.
+func serveHTTP(stop <-chan struct{}, l net.Listener, secure *tls.Config, h http.Handler, logger *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
+		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
+	begin := server.Serve
+	if secure != nil {
+		begin = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	serve := func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := begin(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil

@@ -76,7 +76,7 @@ func openReceiver(ctx context.Context, cfg config.Config, s *Service) (*receiver
 func (r *receiver) run(stop <-chan struct{}) error {
 	switch {
 	case r.webhook != nil:
-		return serveHTTP(stop, r.listener, r.webhook, r.logger)
+		return serveHTTP(stop, r.listener, nil, r.webhook, r.logger)
 	case r.websocket != nil:
 		ctx, cancel := context.WithCancel(context.Background())
 		return serveUntil(stop, func() error { return r.websocket.Run(ctx) }, cancel)

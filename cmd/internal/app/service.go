@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -52,6 +53,7 @@ type Service struct {
 	loopback net.Listener     // from REST to gRPC
 	conn     *grpc.ClientConn // its other end
 	rest     http.Handler
+	restTLS  *tls.Config // nil: in plain text
 }
 
 // OpenService makes a service and opens its addresses. Nothing is answered
@@ -67,6 +69,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 		return nil, err
 	}
 	s.Addresses = Addresses{HTTP: s.open.address("http_listen"), GRPC: s.open.address("grpc_listen"), Metrics: s.open.address("metrics_listen")}
+	if err := s.secure(); err != nil {
+		return nil, err
+	}
 	if s.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, Registerer: s.metrics}); err != nil {
 		return nil, err
 	}
@@ -106,6 +111,18 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	return s, err
 }
 
+// secure lets gRPC and REST speak TLS where there is a certificate. The way from
+// REST to gRPC leaves the process for nobody, and stays as it is.
+func (s *Service) secure() (err error) {
+	grpcTLS, err := serverTLS(s.cfg, s.logger, "h2")
+	if err != nil || grpcTLS == nil {
+		return err
+	}
+	s.open["grpc_listen"] = tls.NewListener(s.open["grpc_listen"], grpcTLS)
+	s.restTLS, err = serverTLS(s.cfg, s.logger, "h2", "http/1.1")
+	return err
+}
+
 // SweepInterval is how often there is a sweep, as queries want to know it:
 // negative where the service never sweeps, and no sweep is too old.
 func SweepInterval(cfg config.Config) time.Duration {
@@ -142,17 +159,19 @@ func (s *Service) Status(ctx context.Context) (*orgmirrorv1.GetSyncStatusRespons
 func (s *Service) Run(ctx context.Context) error {
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "serving",
 		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics),
-		slog.String("events", string(s.receive.way)), slog.String("webhook", s.Addresses.Webhook))
+		slog.Bool("tls", s.restTLS != nil), slog.String("events", string(s.receive.way)), slog.String("webhook", s.Addresses.Webhook))
 	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
 	return chain(ctx,
 		s.receive.run,
 		s.attending,
 		s.crawling,
 		s.projecting,
-		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
+		func(stop <-chan struct{}) error {
+			return serveHTTP(stop, s.open["http_listen"], s.restTLS, s.rest, s.logger)
+		},
 		s.answering,
 		func(stop <-chan struct{}) error {
-			return serveHTTP(stop, s.open["metrics_listen"], operations, s.logger)
+			return serveHTTP(stop, s.open["metrics_listen"], nil, operations, s.logger)
 		},
 	)
 }

@@ -44,8 +44,14 @@ type Config struct {
 	MetricsListen string
 	APIClients    []query.Client // empty: nobody may read
 
-	Addr   string
-	Client string
+	TLSCert, TLSKey string // files; empty: in plain text
+	TLSClientCA     string // file; empty: no certificate is asked for
+
+	Addr                  string
+	Client                string
+	TLS                   bool
+	CA                    string // file; empty: the system's
+	ClientCert, ClientKey string // files; empty: none is shown
 
 	given map[string]bool // the settings that somebody made
 }
@@ -81,8 +87,21 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		APIClients:              l.clients("api_clients"),
 		Addr:                    l.address("addr"),
 		Client:                  l.get("client").text,
+		TLSCert:                 l.get("tls_cert").text,
+		TLSKey:                  l.get("tls_key").text,
+		TLSClientCA:             l.get("tls_client_ca").text,
+		TLS:                     l.flag("tls"),
+		CA:                      l.get("ca").text,
+		ClientCert:              l.get("client_cert").text,
+		ClientKey:               l.get("client_key").text,
 		given:                   map[string]bool{},
 	}
+	l.together("tls_cert", "tls_key")
+	l.together("client_cert", "client_key")
+	if c.TLSClientCA != "" {
+		l.needs("tls_client_ca", "tls_cert")
+	}
+	c.TLS = c.TLS || c.CA != "" || c.ClientCert != "" // nobody names them for nothing
 	for key, v := range l.values {
 		c.given[key] = v.text != ""
 	}
@@ -124,6 +143,23 @@ func (l *loader) level(key string) slog.Level {
 		l.invalid(key, "must be debug, info, warn or error")
 	}
 	return level
+}
+
+func (l *loader) flag(key string) bool {
+	on, err := strconv.ParseBool(l.get(key).text)
+	if err != nil {
+		l.invalid(key, "must be true or false")
+	}
+	return on
+}
+
+// together notes where one of two is set without the other.
+func (l *loader) together(one, other string) {
+	for _, pair := range [][2]string{{one, other}, {other, one}} {
+		if l.get(pair[0]).text != "" {
+			l.needs(pair[0], pair[1])
+		}
+	}
 }
 
 // count reads a number that may not be negative.

@@ -29,6 +29,7 @@ type Setting struct {
 	Default string // the value where nobody sets one
 	Shown   string // what help and README say of the default, where that is not the value
 	Meaning string
+	Switch  bool // true or false; the flag may stand alone
 	Secret  bool // may come from the file named by Key + "_file", and is never shown
 	Group   Group
 }
@@ -57,8 +58,15 @@ func Settings() []Setting {
 		{Key: "webhook_listen", Group: Service, Default: "127.0.0.1:8082", Meaning: "Feishu's callbacks, `POST /webhook/event`; open only with `webhook`"},
 		{Key: "metrics_listen", Group: Service, Default: "127.0.0.1:2112", Meaning: "`/metrics`, `/livez`, `/readyz`"},
 		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, `sensitive` for personal fields too, `operator`; the file may also be YAML, with hashes, see [API clients](#api-clients)"},
+		{Key: "tls_cert", Group: Service, Shown: "none: plain text", Meaning: "file with the certificate, and those between it and its CA (PEM): REST and gRPC speak TLS; it is read again when it changes"},
+		{Key: "tls_key", Group: Service, Shown: "none", Meaning: "file with the certificate's key (PEM)"},
+		{Key: "tls_client_ca", Group: Service, Shown: "none", Meaning: "file with CA certificates (PEM): who connects must show a certificate of theirs, and needs a secret nonetheless"},
 		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree` and `mirror person` ask"},
 		{Key: "client", Group: Client, Secret: true, Shown: "none", Meaning: "`id:secret` with which they ask"},
+		{Key: "tls", Group: Client, Default: "false", Switch: true, Meaning: "they speak TLS with the service, and check its certificate; also where one of the next three is set"},
+		{Key: "ca", Group: Client, Shown: "those of the system", Meaning: "file with the CA certificates that they trust (PEM)"},
+		{Key: "client_cert", Group: Client, Shown: "none", Meaning: "file with the certificate that they show the service (PEM)"},
+		{Key: "client_key", Group: Client, Shown: "none", Meaning: "file with its key (PEM)"},
 	}
 }
 
@@ -103,4 +111,7 @@ func (s Setting) register(flags *pflag.FlagSet) {
 		usage += "; other users of this machine can see flags, so prefer the file"
 	}
 	flags.String(flagName(s.Key), s.Default, usage)
+	if s.Switch {
+		flags.Lookup(flagName(s.Key)).NoOptDefVal = "true"
+	}
 }

@@ -30,8 +30,15 @@ func (c Config) LogValue() slog.Value {
 		slog.String("webhook_listen", c.WebhookListen),
 		slog.String("metrics_listen", c.MetricsListen),
 		slog.Int("api_clients", len(c.APIClients)),
+		slog.String("tls_cert", c.TLSCert),
+		slog.String("tls_key", c.TLSKey),
+		slog.String("tls_client_ca", c.TLSClientCA),
 		slog.String("addr", c.Addr),
 		slog.String("client", showSecret(c.Client)),
+		slog.Bool("tls", c.TLS),
+		slog.String("ca", c.CA),
+		slog.String("client_cert", c.ClientCert),
+		slog.String("client_key", c.ClientKey),
 	)
 }
 

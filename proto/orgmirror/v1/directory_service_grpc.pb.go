@@ -39,6 +39,8 @@ const (
 // Every error carries one google.rpc.ErrorInfo with the domain "orgmirror" and
 // a reason. Any call can fail with
 //   - UNAUTHENTICATED: CREDENTIALS_MISSING, CREDENTIALS_INVALID
+//   - RESOURCE_EXHAUSTED: TOO_MANY_WRONG_SECRETS, with retry_after_seconds; the
+//     secret was not looked at
 //   - PERMISSION_DENIED: FIELD_NOT_PERMITTED
 //   - INVALID_ARGUMENT: ARGUMENT_INVALID, also with google.rpc.BadRequest that
 //     names the field; PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH,
@@ -166,6 +168,8 @@ func (c *directoryServiceClient) ListDepartmentUsers(ctx context.Context, in *Li
 // Every error carries one google.rpc.ErrorInfo with the domain "orgmirror" and
 // a reason. Any call can fail with
 //   - UNAUTHENTICATED: CREDENTIALS_MISSING, CREDENTIALS_INVALID
+//   - RESOURCE_EXHAUSTED: TOO_MANY_WRONG_SECRETS, with retry_after_seconds; the
+//     secret was not looked at
 //   - PERMISSION_DENIED: FIELD_NOT_PERMITTED
 //   - INVALID_ARGUMENT: ARGUMENT_INVALID, also with google.rpc.BadRequest that
 //     names the field; PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH,
