@@ -27,11 +27,14 @@ const (
 	reasonCredentialsInvalid  reason = "CREDENTIALS_INVALID"
 	reasonTooManyWrong        reason = "TOO_MANY_WRONG_SECRETS"
 	reasonFieldNotPermitted   reason = "FIELD_NOT_PERMITTED"
+	reasonTenantMissing       reason = "TENANT_MISSING"
+	reasonTenantNotPermitted  reason = "TENANT_NOT_PERMITTED"
 	reasonArgument            reason = "ARGUMENT_INVALID"
 	reasonPageToken           reason = "PAGE_TOKEN_INVALID"
 	reasonPageTokenMismatch   reason = "PAGE_TOKEN_MISMATCH"
 	reasonConsistencyToken    reason = "CONSISTENCY_TOKEN_INVALID"
 	reasonForeignLog          reason = "FOREIGN_LOG"
+	reasonForeignTenant       reason = "FOREIGN_TENANT"
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
@@ -48,11 +51,14 @@ var codeOf = map[reason]codes.Code{
 	reasonCredentialsInvalid:  codes.Unauthenticated,
 	reasonTooManyWrong:        codes.ResourceExhausted,
 	reasonFieldNotPermitted:   codes.PermissionDenied,
+	reasonTenantMissing:       codes.InvalidArgument,
+	reasonTenantNotPermitted:  codes.PermissionDenied,
 	reasonArgument:            codes.InvalidArgument,
 	reasonPageToken:           codes.InvalidArgument,
 	reasonPageTokenMismatch:   codes.InvalidArgument,
 	reasonConsistencyToken:    codes.InvalidArgument,
 	reasonForeignLog:          codes.InvalidArgument,
+	reasonForeignTenant:       codes.InvalidArgument,
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
 	reasonNotFreshEnough:      codes.Unavailable,

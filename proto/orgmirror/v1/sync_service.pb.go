@@ -29,7 +29,7 @@ type GetSyncStatusRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -141,8 +141,10 @@ type GetSyncStatusResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetSyncStatusResponse) Reset() {
@@ -327,6 +329,13 @@ func (x *GetSyncStatusResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp 
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *GetSyncStatusResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // Sweep is a complete walk of everything that the mirror may see.
@@ -885,7 +894,7 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1forgmirror/v1/sync_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n" +
 	"\x14GetSyncStatusRequest\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xd3\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf2\n" +
 	"\n" +
 	"\x15GetSyncStatusResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12(\n" +
@@ -911,7 +920,9 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\x10\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\x10\n" +
 	"\x0e_head_positionB\x11\n" +
 	"\x0f_parked_recordsB\x16\n" +
 	"\x14_reread_queue_lengthB\x19\n" +
