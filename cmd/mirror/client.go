@@ -17,17 +17,23 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/app"
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/query"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
 // callTimeout is for one call: the service answers in milliseconds or not at all.
 const callTimeout = 10 * time.Second
 
-// bearer sends a client's id and secret with each call.
-type bearer string
+// bearer sends a client's id and secret with each call, and the company that it is
+// about where somebody named one.
+type bearer struct{ client, tenant string }
 
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+	md := map[string]string{"authorization": "Bearer " + b.client}
+	if b.tenant != "" {
+		md[strings.ToLower(query.TenantHeader)] = b.tenant
+	}
+	return md, nil
 }
 
 // RequireTransportSecurity says no: the service listens on this machine unless
@@ -37,6 +43,7 @@ func (b bearer) RequireTransportSecurity() bool { return false }
 // asking makes a command that asks a running service.
 func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, args []string) error) *cobra.Command {
 	config.Register(cmd.Flags(), config.Client)
+	config.RegisterOnly(cmd.Flags(), "tenant")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		cfg, err := app.Settings(cmd, "client")
 		if err != nil {
@@ -55,7 +62,7 @@ func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1
 		}
 		conn, err := grpc.NewClient(cfg.Addr,
 			grpc.WithTransportCredentials(transport),
-			grpc.WithPerRPCCredentials(bearer(cfg.Client)),
+			grpc.WithPerRPCCredentials(bearer{cfg.Client, cfg.Tenant}),
 			grpc.WithUnaryInterceptor(withTimeout),
 		)
 		if err != nil {

@@ -44,6 +44,12 @@ type Config struct {
 	MetricsListen string
 	APIClients    []query.Client // empty: nobody may read
 
+	// Tenants are the settings of each company, where the file lists them; nil where
+	// there is only the one of these settings. See EachTenant.
+	Tenants []Config
+	Several bool   // it is one of such a list
+	Tenant  string // the one that a command is for; empty: all
+
 	TLSCert, TLSKey string // files; empty: in plain text
 	TLSClientCA     string // file; empty: no certificate is asked for
 
@@ -63,6 +69,18 @@ func (c Config) Given(key string) bool { return c.given[key] }
 // everything that is wrong, a line each.
 func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, error) {
 	l := read(flags, environ)
+	var c Config
+	if l.entries != nil {
+		c = l.several(needs)
+	} else {
+		c = l.config(needs)
+	}
+	c = l.choose(c)
+	return c, l.err()
+}
+
+// config makes what the settings say.
+func (l *loader) config(needs []string) Config {
 	c := Config{
 		LogLevel:                l.level("log_level"),
 		DatabaseURL:             l.get("database_url").text,
@@ -87,6 +105,7 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		APIClients:              l.clients("api_clients"),
 		Addr:                    l.address("addr"),
 		Client:                  l.get("client").text,
+		Tenant:                  l.get("tenant").text,
 		TLSCert:                 l.get("tls_cert").text,
 		TLSKey:                  l.get("tls_key").text,
 		TLSClientCA:             l.get("tls_client_ca").text,
@@ -107,10 +126,10 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 	}
 	for _, key := range needs {
 		if l.get(key).text == "" && !l.refused(key) {
-			l.problem("%s is not set: %s", Variable(key), l.known[key].Meaning)
+			l.problem("%s is not set: %s", l.called(key), l.known[key].Meaning)
 		}
 	}
-	return c, l.err()
+	return c
 }
 
 func (l *loader) rates(key string) crawl.Rates {

@@ -50,6 +50,7 @@ func Settings() []Setting {
 		{Key: "sweep_interval", Group: Service, Default: "24h", Meaning: "how often `mirror serve` walks the whole company again; it also does when the range changed, and after 15 minutes without anybody listening to events; 0: never, then run `backfill` by the clock"},
 		{Key: "max_removals", Group: Feishu, Shown: "the greater of 20 and 5%", Meaning: "how many people, and how many departments, a walk may remove without approval: a number such as `100`, or a percentage of the live ones such as `2.5%`; all of them never"},
 		{Key: "feishu_tenant_key", Group: Tenant, Shown: "asked from Feishu", Meaning: "the company, where the app may not ask (permission `tenant:tenant:readonly`)"},
+		{Key: "tenant", Group: Tenant, Shown: "all of them", Meaning: "the company that a command is for, by its tenant_key, where the configuration file lists several, see [Several companies](#several-companies); `mirror tree` and `mirror person` ask about it"},
 		{Key: "events", Group: Service, Shown: "`webhook` where its two secrets are set, else `none` with a warning", Meaning: "how changes come in: `webhook` (Feishu calls), `websocket` (a long connection to Feishu) or `none` (only walks see them)"},
 		{Key: "feishu_verification_token", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Verification Token, from the app's console"},
 		{Key: "feishu_encrypt_key", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Encrypt Key, from the app's console"},

@@ -9,22 +9,10 @@ import (
 // LogValue shows the settings without secrets: what they say of a secret is
 // whether it is there.
 func (c Config) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := append([]slog.Attr{
 		slog.String("log_level", c.LogLevel.String()),
 		slog.String("database_url", showURL(c.DatabaseURL)),
 		slog.String("data_dir", c.DataDir),
-		slog.String("feishu_base_url", c.FeishuBaseURL),
-		slog.String("feishu_app_id", c.FeishuAppID),
-		slog.String("feishu_app_secret", showSecret(c.FeishuAppSecret)),
-		slog.String("feishu_tenant_key", c.FeishuTenantKey),
-		slog.String("feishu_rate", c.FeishuRate),
-		slog.Int64("feishu_monthly_calls", c.FeishuMonthlyCalls),
-		slog.String("reread", string(c.Reread)),
-		slog.Duration("sweep_interval", c.SweepInterval),
-		slog.String("events", string(c.Events)),
-		slog.String("feishu_verification_token", showSecret(c.FeishuVerificationToken)),
-		slog.String("feishu_encrypt_key", showSecret(c.FeishuEncryptKey)),
-		slog.String("max_removals", c.MaxRemovals.String()),
 		slog.String("http_listen", c.HTTPListen),
 		slog.String("grpc_listen", c.GRPCListen),
 		slog.String("webhook_listen", c.WebhookListen),
@@ -39,7 +27,30 @@ func (c Config) LogValue() slog.Value {
 		slog.String("ca", c.CA),
 		slog.String("client_cert", c.ClientCert),
 		slog.String("client_key", c.ClientKey),
-	)
+		slog.String("tenant", c.Tenant),
+	}, c.ofTenant()...)
+	for _, one := range c.Tenants {
+		attrs = append(attrs, slog.Attr{Key: one.FeishuTenantKey, Value: slog.GroupValue(one.ofTenant()...)})
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// ofTenant are the settings that companies have of their own.
+func (c Config) ofTenant() []slog.Attr {
+	return []slog.Attr{
+		slog.String("feishu_base_url", c.FeishuBaseURL),
+		slog.String("feishu_app_id", c.FeishuAppID),
+		slog.String("feishu_app_secret", showSecret(c.FeishuAppSecret)),
+		slog.String("feishu_tenant_key", c.FeishuTenantKey),
+		slog.String("feishu_rate", c.FeishuRate),
+		slog.Int64("feishu_monthly_calls", c.FeishuMonthlyCalls),
+		slog.String("reread", string(c.Reread)),
+		slog.Duration("sweep_interval", c.SweepInterval),
+		slog.String("events", string(c.Events)),
+		slog.String("feishu_verification_token", showSecret(c.FeishuVerificationToken)),
+		slog.String("feishu_encrypt_key", showSecret(c.FeishuEncryptKey)),
+		slog.String("max_removals", c.MaxRemovals.String()),
+	}
 }
 
 func showSecret(s string) string {
