@@ -29,6 +29,25 @@ func chain(ctx context.Context, parts ...func(stop <-chan struct{}) error) error
 	return group.Wait()
 }
 
+// together runs parts that have no order, until it is to stop. Where one fails the
+// others are stopped too.
+func together(stop <-chan struct{}, parts ...func(stop <-chan struct{}) error) error {
+	group, failed := errgroup.WithContext(context.Background())
+	running, end := context.WithCancel(failed)
+	defer end()
+	go func() {
+		select {
+		case <-stop:
+			end()
+		case <-running.Done():
+		}
+	}()
+	for _, part := range parts {
+		group.Go(func() error { return part(running.Done()) })
+	}
+	return group.Wait()
+}
+
 // errEnded says that a part of the service ended although nobody stopped it.
 var errEnded = errors.New("a part of the service ended by itself")
 

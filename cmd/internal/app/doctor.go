@@ -11,7 +11,6 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/crawl/probe"
-	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/postgres"
 )
@@ -85,7 +84,7 @@ func examine(ctx context.Context, cfg config.Config, db *Database, logger *slog.
 		failed := probe.Failed("credentials", cli.Usage(errors.Join(missing...)), "take them from the developer console")
 		return append(append(findings, failed), probe.SkipFeishu("tenant", "no credentials")...), nil
 	}
-	owner, err := eventlog.ReadOwner(ctx, db.Pool)
+	owner, err := owner(ctx, cfg, db)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,6 @@ var otherKeys = map[string]string{
 	"rate":           "feishu_rate",
 	"monthly_calls":  "feishu_monthly_calls",
 	"events":         "events",
-	"reread":         "reread",
 	"sweep_interval": "sweep_interval",
 	"max_removals":   "max_removals",
 }
