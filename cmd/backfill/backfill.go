@@ -113,10 +113,18 @@ func (b *backfill) each(ctx context.Context, do func(context.Context, config.Con
 	return errors.Join(failed...)
 }
 
+// loggerOf says with each line of which company it is, where there are several.
+func (b *backfill) loggerOf(cfg config.Config) *slog.Logger {
+	if !cfg.Several {
+		return b.logger
+	}
+	return b.logger.With(slog.String("tenant", cfg.FeishuTenantKey))
+}
+
 func (b *backfill) plan(ctx context.Context) error { return b.each(ctx, b.planOne) }
 
 func (b *backfill) planOne(ctx context.Context, cfg config.Config) (err error) {
-	c, err := app.OpenPlan(ctx, cfg, b.db, b.logger)
+	c, err := app.OpenPlan(ctx, cfg, b.db, b.loggerOf(cfg))
 	if err != nil {
 		return err
 	}
@@ -136,7 +144,7 @@ func (b *backfill) walk(ctx context.Context) error { return b.each(ctx, b.walkOn
 
 func (b *backfill) walkOne(ctx context.Context, cfg config.Config) (err error) {
 	progress := report.NewProgress(b.stderr)
-	c, err := app.OpenCrawl(ctx, cfg, b.db, b.logger, progress.Update)
+	c, err := app.OpenCrawl(ctx, cfg, b.db, b.loggerOf(cfg), progress.Update)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
@@ -105,6 +106,19 @@ func explain(err error, cfg config.Config) error {
 	case codes.Unauthenticated:
 		text = fmt.Sprintf("%s: %s must be one of the service's %s", text, config.Variable("client"), config.Variable("api_clients"))
 	default:
+		if reasonOf(s) == "TENANT_MISSING" {
+			text = fmt.Sprintf("%s (%s)", text, config.Variable("tenant"))
+		}
 	}
 	return answered{fmt.Sprintf("ask %s: %s", cfg.Addr, text), err}
+}
+
+// reasonOf is the reason of a status, for programs.
+func reasonOf(s *status.Status) string {
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
 }

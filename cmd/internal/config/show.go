@@ -9,7 +9,7 @@ import (
 // LogValue shows the settings without secrets: what they say of a secret is
 // whether it is there.
 func (c Config) LogValue() slog.Value {
-	attrs := append([]slog.Attr{
+	attrs := []slog.Attr{
 		slog.String("log_level", c.LogLevel.String()),
 		slog.String("database_url", showURL(c.DatabaseURL)),
 		slog.String("data_dir", c.DataDir),
@@ -28,7 +28,10 @@ func (c Config) LogValue() slog.Value {
 		slog.String("client_cert", c.ClientCert),
 		slog.String("client_key", c.ClientKey),
 		slog.String("tenant", c.Tenant),
-	}, c.ofTenant()...)
+	}
+	if c.Tenants == nil {
+		attrs = append(attrs, c.ofTenant()...)
+	}
 	for _, one := range c.Tenants {
 		attrs = append(attrs, slog.Attr{Key: one.FeishuTenantKey, Value: slog.GroupValue(one.ofTenant()...)})
 	}

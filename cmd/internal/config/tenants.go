@@ -84,6 +84,7 @@ func (l *loader) several(needs []string) Config {
 	l.distinct(all)
 	c := all[0] // what they share
 	c.FeishuTenantKey, c.FeishuAppID, c.FeishuAppSecret, c.FeishuVerificationToken, c.FeishuEncryptKey = "", "", "", "", ""
+	c.Events, c.Several = "", false
 	c.Tenants = all
 	return c
 }

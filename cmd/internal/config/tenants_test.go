@@ -114,10 +114,14 @@ tenants:
 		"an unknown key":        {"tenants: [{tenant_key: t1, app_id: cli_1, http_listen: hush}]", nil, []string{"tenants[0].http_listen in ", "no such key"}},
 		"an unknown file":       {"tenants: [{tenant_key: t1, app_id: cli_1, app_secret_file: /nowhere}]", nil, []string{"tenants[0].app_secret_file in ", "cannot be read"}},
 		"a secret twice":        {"tenants: [{tenant_key: t1, app_id: cli_1, app_secret: hush, app_secret_file: /nowhere}]", nil, []string{"are both set"}},
-		"a bad value": {"tenants: [" + good + ", {tenant_key: t2, app_id: cli_2, rate: fast, events: webhook}]", nil,
-			[]string{"tenants[1].rate in ", "tenants[1].events in ", "tenants[1].encrypt_key in "}},
-		"an app elsewhere too": {"tenants: [" + good + "]", []string{"MIRROR_FEISHU_APP_ID=cli_9", "MIRROR_FEISHU_APP_SECRET=hush"},
-			[]string{"MIRROR_FEISHU_APP_ID: there are tenants", "MIRROR_FEISHU_APP_SECRET: there are tenants"}},
+		"a bad value": {
+			"tenants: [" + good + ", {tenant_key: t2, app_id: cli_2, rate: fast, events: webhook}]", nil,
+			[]string{"tenants[1].rate in ", "tenants[1].events in ", "tenants[1].encrypt_key in "},
+		},
+		"an app elsewhere too": {
+			"tenants: [" + good + "]", []string{"MIRROR_FEISHU_APP_ID=cli_9", "MIRROR_FEISHU_APP_SECRET=hush"},
+			[]string{"MIRROR_FEISHU_APP_ID: there are tenants", "MIRROR_FEISHU_APP_SECRET: there are tenants"},
+		},
 		"what two have in common": {"tenants: [" + good + ", " + good + "]", nil, []string{"one tenant_key", "one app_id", "one verification_token", "one encrypt_key"}},
 		"clients of none":         {"tenants: [" + good + "]", []string{"MIRROR_API_CLIENTS=a:hush:reader"}, []string{"MIRROR_API_CLIENTS", `"a"`, "needs tenants"}},
 		"clients of others":       {"tenants: [" + good + "]", []string{"MIRROR_API_CLIENTS_FILE=" + clients}, []string{`"b"`, `no tenant "t2"`}},
