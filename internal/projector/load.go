@@ -45,7 +45,7 @@ func (p *Projector) load(ctx context.Context, keys []directory.Key) (map[directo
 		if err != nil {
 			return err
 		}
-		e := &entity{state: state, edges: newEdges(nil)}
+		e := &entity{state: state, edges: newEdges(nil), named: directory.NamesOf(state)}
 		if validFrom != nil {
 			e.stored, e.validFrom = true, *validFrom
 			e.edges = newEdges(openEdges(state))

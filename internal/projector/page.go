@@ -200,6 +200,7 @@ type entity struct {
 	touched   bool      // the state has to be written
 	row       bool      // the current row has to be written
 
+	named    directory.Names // as stored
 	place    directory.Place // departments: as stored, then as drawn
 	position directory.Position
 	versions []version

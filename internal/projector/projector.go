@@ -62,6 +62,12 @@ func New(pool *pgxpool.Pool, log *eventlog.Log, opts Options) *Projector {
 // Run follows the log until the context ends, and finishes the page in work.
 // While another process runs the core projector it waits for its turn.
 func (p *Projector) Run(ctx context.Context) error {
+	if err := p.awaitSearch(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // asked to end
+		}
+		return err
+	}
 	logger := watermill.NewSlogLogger(p.opts.Logger)
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 30 * time.Second}, logger)
 	if err != nil {

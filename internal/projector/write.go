@@ -47,6 +47,7 @@ type tables struct {
 	userEnds, departmentEnds        []endingRow
 	memberEnds, leaderEnds          []endingRow
 	membersGone, leadersGone        []endingRow
+	keys, keysGone                  []searchKeyRow
 	definitions                     map[directory.Kind]*definitionRows
 }
 
@@ -59,6 +60,7 @@ func (f *folded) tables() tables {
 }
 
 func (t *tables) entity(e *entity) {
+	t.searchKeys(e)
 	switch e.state.Key.Kind {
 	case directory.KindUser:
 		t.user(e)
@@ -168,6 +170,8 @@ func (f *folded) queue(b *batch) error {
 	b.add(updatePlaces, len(f.places), f.places)
 	b.add(upsertMemberships, len(t.members), t.members)
 	b.add(upsertLeaders, len(t.leaders), t.leaders)
+	b.add(deleteSearchKeys, len(t.keysGone), t.keysGone)
+	b.add(upsertSearchKeys, len(t.keys), t.keys)
 	t.queueDefinitions(b)
 	b.addStates(f.entities)
 	b.add(upsertSweeps, len(f.sweeps), f.sweeps)

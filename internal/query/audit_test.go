@@ -66,7 +66,7 @@ func TestAudit(t *testing.T) {
 		logged := &bundle{logged: &lines{}}
 		b := setup(t, quiet(logged), "small")
 		b.logged = logged.logged
-		for _, call := range everyRead(b, "") {
+		for _, call := range everyRead(t, b, "") {
 			if _, err := call(as(t, "reads")); err != nil {
 				t.Fatal(err)
 			}

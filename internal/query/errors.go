@@ -38,6 +38,7 @@ const (
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
+	reasonSearchNotReady      reason = "SEARCH_NOT_READY"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
 	reasonDeadline            reason = "DEADLINE_EXCEEDED"
 	reasonCancelled           reason = "CANCELLED"
@@ -62,6 +63,7 @@ var codeOf = map[reason]codes.Code{
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
 	reasonNotFreshEnough:      codes.Unavailable,
+	reasonSearchNotReady:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,
 	reasonDeadline:            codes.DeadlineExceeded,
 	reasonCancelled:           codes.Canceled,

@@ -149,7 +149,7 @@ func TestEveryAnswerNamesTheTenant(t *testing.T) {
 		}
 	}
 	b := setup(t, nil, "small")
-	for name, call := range everyRead(b, "") {
+	for name, call := range everyRead(t, b, "") {
 		answer, err := call(as(t, "reads"))
 		if err != nil {
 			t.Fatal(err)

@@ -211,11 +211,20 @@ func (p *pair) words(t *testing.T, key string) []string {
 	for _, id := range slices.Sorted(maps.Keys(truth.Departments))[:2] {
 		words = append(words, id, truth.Departments[id].DepartmentID)
 	}
-	surnames := map[string]int{}
+	// What finds several, so that there is a second page.
+	leaders, surnames, signs := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, u := range truth.Users {
 		surnames[string([]rune(u.Name)[:1])]++
+		if u.LeaderUserID != "" {
+			leaders[u.LeaderUserID]++
+		}
 	}
-	words = append(words, slices.MaxFunc(slices.Sorted(maps.Keys(surnames)), func(a, b string) int { return surnames[a] - surnames[b] })) // finds several
+	for _, d := range truth.Departments {
+		for _, sign := range d.Name {
+			signs[string(sign)]++
+		}
+	}
+	words = append(words, most(surnames), most(signs), most(leaders), truth.Users[most(leaders)].UserID, truth.Users[most(leaders)].UnionID)
 	for _, ids := range [][]string{
 		slices.Sorted(maps.Keys(truth.Groups)), slices.Sorted(maps.Keys(truth.Units)),
 		slices.Sorted(maps.Keys(truth.EmployeeTypes)), slices.Sorted(maps.Keys(truth.CustomAttrs)),
@@ -227,6 +236,10 @@ func (p *pair) words(t *testing.T, key string) []string {
 	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
 	slices.Sort(words)
 	return slices.Compact(words)
+}
+
+func most(times map[string]int) string {
+	return slices.MaxFunc(slices.Sorted(maps.Keys(times)), func(a, b string) int { return times[a] - times[b] })
 }
 
 // rpc is one method of the service, whatever it is.
@@ -266,7 +279,25 @@ var tellNobody = []string{"/orgmirror.v1.SyncService/GetSyncStatus"}
 
 // hints are requests that trying each word in each field does not come to. A method
 // whose requests need more than one word has to have some; the test says so.
-var hints = map[string]func(p *pair, t *testing.T, key string) []proto.Message{}
+var hints = map[string]func(p *pair, t *testing.T, key string) []proto.Message{
+	"/orgmirror.v1.DirectoryService/TranslateUserIds": func(p *pair, t *testing.T, key string) (all []proto.Message) {
+		kinds := []string{"open_id", "union_id", "user_id", "email", "enterprise_email", "mobile", "employee_no"}
+		for _, word := range p.words(t, key) {
+			for _, kind := range kinds {
+				all = append(all, &orgmirrorv1.TranslateUserIdsRequest{Ids: []string{word}, IdType: kind, ToIdTypes: kinds})
+			}
+		}
+		return all
+	},
+	"/orgmirror.v1.DirectoryService/ListUsers": func(p *pair, t *testing.T, key string) (all []proto.Message) {
+		for _, word := range p.words(t, key) {
+			for _, filter := range []string{"department_ids:%q", "employee_no = %q", "mobile = %q", "email = %q"} {
+				all = append(all, &orgmirrorv1.ListUsersRequest{Filter: fmt.Sprintf(filter, word), DepartmentIdType: "department_id", Recursive: true})
+			}
+		}
+		return all
+	},
+}
 
 // requests are what is tried on a method to learn something of a company.
 func (p *pair) requests(t *testing.T, m rpc, key string) (all []proto.Message) {
@@ -290,23 +321,24 @@ func (p *pair) requests(t *testing.T, m rpc, key string) (all []proto.Message) {
 		}
 		return r
 	}
-	for _, ids := range [][2]string{{"", ""}, {"union_id", "department_id"}, {"user_id", "department_id"}} {
-		for _, flags := range []bool{false, true} {
-			all = append(all, fill(ids, flags).Interface())
-			for i := range m.input.Fields().Len() {
-				f := m.input.Fields().Get(i)
-				if f.Kind() != protoreflect.StringKind || f.IsMap() || slices.Contains(shared, string(f.Name())) {
-					continue
+	for _, how := range []struct {
+		ids   [2]string
+		flags bool
+	}{{}, {flags: true}, {ids: [2]string{"union_id", "department_id"}}, {[2]string{"user_id", "department_id"}, true}} {
+		all = append(all, fill(how.ids, how.flags).Interface())
+		for i := range m.input.Fields().Len() {
+			f := m.input.Fields().Get(i)
+			if f.Kind() != protoreflect.StringKind || f.IsMap() || slices.Contains(shared, string(f.Name())) {
+				continue
+			}
+			for _, word := range p.words(t, key) {
+				r := fill(how.ids, how.flags)
+				if f.IsList() {
+					r.Mutable(f).List().Append(protoreflect.ValueOfString(word))
+				} else {
+					r.Set(f, protoreflect.ValueOfString(word))
 				}
-				for _, word := range p.words(t, key) {
-					r := fill(ids, flags)
-					if f.IsList() {
-						r.Mutable(f).List().Append(protoreflect.ValueOfString(word))
-					} else {
-						r.Set(f, protoreflect.ValueOfString(word))
-					}
-					all = append(all, r.Interface())
-				}
+				all = append(all, r.Interface())
 			}
 		}
 	}
