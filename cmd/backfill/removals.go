@@ -104,10 +104,11 @@ func (b *backfill) approve(ctx context.Context) (err error) {
 }
 
 func (b *backfill) reject(ctx context.Context) error {
-	if _, err := b.ofSweep(ctx); err != nil {
+	cfg, err := b.ofSweep(ctx)
+	if err != nil {
 		return err
 	}
-	return b.decided(crawl.RejectRemovals(ctx, b.db.Pool, b.args[0]))
+	return b.decided(crawl.RejectRemovals(ctx, b.db.Pool, cfg.FeishuTenantKey, b.args[0]))
 }
 
 // decided says what has become of a set.

@@ -29,6 +29,7 @@ const (
 	reasonFieldNotPermitted   reason = "FIELD_NOT_PERMITTED"
 	reasonTenantMissing       reason = "TENANT_MISSING"
 	reasonTenantNotPermitted  reason = "TENANT_NOT_PERMITTED"
+	reasonRoleNotPermitted    reason = "ROLE_NOT_PERMITTED"
 	reasonArgument            reason = "ARGUMENT_INVALID"
 	reasonPageToken           reason = "PAGE_TOKEN_INVALID"
 	reasonPageTokenMismatch   reason = "PAGE_TOKEN_MISMATCH"
@@ -37,6 +38,13 @@ const (
 	reasonForeignTenant       reason = "FOREIGN_TENANT"
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
+	reasonSweepNotFound       reason = "SWEEP_NOT_FOUND"
+	reasonSweepRunning        reason = "SWEEP_RUNNING"
+	reasonRemovalsSuperseded  reason = "REMOVALS_SUPERSEDED"
+	reasonNothingHeld         reason = "NOTHING_HELD"
+	reasonCallBudgetSpent     reason = "CALL_BUDGET_SPENT"
+	reasonFeishuNotConfigured reason = "FEISHU_NOT_CONFIGURED"
+	reasonFeishuUnavailable   reason = "FEISHU_UNAVAILABLE"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
 	reasonSearchNotReady      reason = "SEARCH_NOT_READY"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
@@ -54,6 +62,7 @@ var codeOf = map[reason]codes.Code{
 	reasonFieldNotPermitted:   codes.PermissionDenied,
 	reasonTenantMissing:       codes.InvalidArgument,
 	reasonTenantNotPermitted:  codes.PermissionDenied,
+	reasonRoleNotPermitted:    codes.PermissionDenied,
 	reasonArgument:            codes.InvalidArgument,
 	reasonPageToken:           codes.InvalidArgument,
 	reasonPageTokenMismatch:   codes.InvalidArgument,
@@ -62,6 +71,13 @@ var codeOf = map[reason]codes.Code{
 	reasonForeignTenant:       codes.InvalidArgument,
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
+	reasonSweepNotFound:       codes.NotFound,
+	reasonSweepRunning:        codes.Aborted,
+	reasonRemovalsSuperseded:  codes.FailedPrecondition,
+	reasonNothingHeld:         codes.FailedPrecondition,
+	reasonCallBudgetSpent:     codes.ResourceExhausted,
+	reasonFeishuNotConfigured: codes.FailedPrecondition,
+	reasonFeishuUnavailable:   codes.Unavailable,
 	reasonNotFreshEnough:      codes.Unavailable,
 	reasonSearchNotReady:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,

@@ -162,7 +162,7 @@ func TestSearchGolden(t *testing.T) {
 		{"小汤", "tomli"},
 		{"xiaotang", "tomli"},
 		{"张san", "zhangsan zhangsanfeng"}, // some of it written, some spelt
-		{"张sf", ""},                        // initials are all of them
+		{"张sf", ""},                       // initials are all of them
 		{"王san", "wangsan"},
 		{"曾w", "zengwei"},
 		{"ＺＨＡＮＧ", "zhangsan zhangsanfeng"},

@@ -48,7 +48,7 @@ type Config struct {
 	Clients []Client // who may read; with none, nobody
 
 	// Tenants are the companies where there are several, and stand for TenantKey,
-	// Owner, SweepInterval, MonthlyCalls and Channel. Then each client must be bound
+	// Owner, SweepInterval, MonthlyCalls, Channel and Operator. Then each client must be bound
 	// to those that it may ask about.
 	Tenants []Tenant
 
@@ -61,6 +61,7 @@ type Config struct {
 	SweepInterval time.Duration
 	MonthlyCalls  int64          // most calls to Feishu in a month; 0 is no limit
 	Channel       func() Channel // how events come into this process; nil where another one receives them
+	Operator      Operator       // does what asks Feishu; nil where nobody may
 	MaxWait       time.Duration  // for at_least_as_fresh; 5 s if zero
 	Timeout       time.Duration  // of a call that comes without a deadline; 10 s if zero
 	// Guesses is how many wrong secrets may come at once for a client, or from an

@@ -30,6 +30,7 @@ type Tenant struct {
 	SweepInterval time.Duration
 	MonthlyCalls  int64
 	Channel       func() Channel
+	Operator      Operator
 }
 
 // tenants are the companies that are answered about. Each call is about one of
@@ -47,7 +48,7 @@ type tenants struct {
 func newTenants(cfg Config) (*tenants, error) {
 	t := &tenants{owner: cfg.Owner}
 	if len(cfg.Tenants) == 0 {
-		t.only = Tenant{Key: cfg.TenantKey, SweepInterval: cfg.SweepInterval, MonthlyCalls: cfg.MonthlyCalls, Channel: cfg.Channel}
+		t.only = Tenant{Key: cfg.TenantKey, SweepInterval: cfg.SweepInterval, MonthlyCalls: cfg.MonthlyCalls, Channel: cfg.Channel, Operator: cfg.Operator}
 		t.only.SweepInterval = orDefault(t.only.SweepInterval, defaultSweepInterval)
 		return t, nil
 	}

@@ -89,7 +89,7 @@ func ways(kind, id string) (one, other string) {
 }
 
 // TranslateUserIds implements the RPC.
-func (s *Service) TranslateUserIds(ctx context.Context, req *pb.TranslateUserIdsRequest) (*pb.TranslateUserIdsResponse, error) {
+func (s *Service) TranslateUserIds(ctx context.Context, req *pb.TranslateUserIdsRequest) (*pb.TranslateUserIdsResponse, error) { //nolint:revive // the name is the RPC's
 	t, err := translationOf(ctx, req)
 	if err != nil {
 		return nil, err

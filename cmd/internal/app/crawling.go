@@ -63,9 +63,8 @@ func (t *tenant) crawlWith(ctx context.Context, c *Crawl) {
 	if t.cfg.Reread != crawl.RereadNever {
 		group.Go(func() error { c.reread.Run(ctx); return nil })
 	}
-	if t.sweeps != nil {
-		group.Go(func() error { t.sweeps.Run(ctx, c.Crawler); return nil })
-	}
+	group.Go(func() error { t.sweeps.Run(ctx, c.Crawler); return nil })
+	group.Go(func() error { t.operator.run(ctx, c); return nil })
 	drift := crawl.NewDrift(crawl.DriftConfig{
 		Pool: t.db.Pool, TenantKey: c.tenant, Now: c.client.Now, Sample: t.cfg.Reread != crawl.RereadNever, Logger: t.logger,
 	})

@@ -92,9 +92,9 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	})
 	asked := query.Config{Pool: db.Pool, Log: s.log, Clients: cfg.APIClients, Logger: logger, Registerer: s.metrics}
 	QueryTenants(cfg, db, &asked)
-	asked.Channel = s.tenants[0].channel // of the only one
+	asked.Channel, asked.Operator = s.tenants[0].channel, s.tenants[0].operator // of the only one
 	for i := range asked.Tenants {
-		asked.Tenants[i].Channel = s.tenants[i].channel
+		asked.Tenants[i].Channel, asked.Tenants[i].Operator = s.tenants[i].channel, s.tenants[i].operator
 	}
 	if s.query, err = query.New(ctx, asked); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func (s *Service) secure() (err error) {
 }
 
 // SweepInterval is how often there is a sweep, as queries want to know it:
-// negative where the service never sweeps, and no sweep is too old.
+// negative where the service never sweeps by the clock, and no sweep is too old.
 func SweepInterval(cfg config.Config) time.Duration {
 	if cfg.SweepInterval == 0 {
 		return -1

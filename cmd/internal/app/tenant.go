@@ -24,9 +24,10 @@ type tenant struct {
 	logger  *slog.Logger
 	metrics prometheus.Registerer
 
-	receive *receiver
-	rereads *crawl.RereadMetrics
-	sweeps  *crawl.Sweeper // nil: the service never sweeps
+	receive  *receiver
+	rereads  *crawl.RereadMetrics
+	sweeps   *crawl.Sweeper
+	operator *operator
 }
 
 // tenantLabel tells the companies' metrics apart, where there are several.
@@ -42,11 +43,10 @@ func openTenant(ctx context.Context, s *Service, cfg config.Config) (*tenant, er
 	if t.rereads, err = crawl.NewRereadMetrics(t.metrics, s.db.Pool, cfg.FeishuTenantKey); err != nil {
 		return nil, err
 	}
-	if cfg.SweepInterval > 0 {
-		if t.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: t.metrics}); err != nil {
-			return nil, err
-		}
+	if t.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: t.metrics}); err != nil {
+		return nil, err
 	}
+	t.operator = newOperator(t)
 	t.receive, err = openReceiver(ctx, t)
 	return t, err
 }

@@ -77,15 +77,39 @@ func newPair(t *testing.T) *pair {
 		cfg.APIClients = append(cfg.APIClients, client)
 	}
 	db := &Database{Pool: pgtest.DB(t)}
-	for _, one := range cfg.Tenants {
+	for i, one := range cfg.Tenants {
 		c, err := OpenCrawl(t.Context(), one, db, slog.New(slog.DiscardHandler), nil)
 		must(t, err)
 		_, err = c.Backfill(t.Context())
 		must(t, err)
 		must(t, c.Close())
+		p.texts[one.FeishuTenantKey][held(i)] = true
+		must(t, p.hold(t, db, i))
 	}
 	p.serve(t, cfg, db)
 	return p
+}
+
+// held is the id of a sweep of a company that holds removals.
+func held(company int) string { return fmt.Sprintf("00000000-0000-0000-0000-00000000000%d", company) }
+
+// hold lets such a sweep have been the last one.
+func (p *pair) hold(t *testing.T, db *Database, company int) error {
+	t.Helper()
+	_, err := db.Pool.Exec(t.Context(), `
+		WITH sweep AS (
+			INSERT INTO mirror.sweep (sweep_id, tenant_key, app_id, state, started_at, completed_at)
+			VALUES ($1, $2, $3, 'complete', now(), now() + interval '1 second')
+			RETURNING sweep_id
+		), sets AS (
+			INSERT INTO mirror.removal_set (sweep_id, entity_kind, state, candidates, live, max_removals)
+			SELECT sweep_id, 'user', 'held', 3, 40, 0 FROM sweep
+			RETURNING sweep_id
+		)
+		INSERT INTO mirror.removal (sweep_id, entity_kind, entity_id)
+		SELECT sweep_id, 'user', open_id FROM sets, LATERAL (SELECT open_id FROM directory.users WHERE tenant_key = $2 ORDER BY open_id LIMIT 3) AS u`,
+		held(company), companies[company], p.of[companies[company]].AppID())
+	return err
 }
 
 func (p *pair) serve(t *testing.T, cfg config.Config, db *Database) {
@@ -277,6 +301,12 @@ var shared = []string{"user_id_type", "department_id_type", "read_mask", "at_lea
 // that they answer about the right one is all there is to see.
 var tellNobody = []string{"/orgmirror.v1.SyncService/GetSyncStatus"}
 
+// decide are the methods that do something, which TestNoDecisionCrossesTenants
+// tries.
+var decide = []string{
+	"/orgmirror.v1.SyncService/StartSweep", "/orgmirror.v1.SyncService/ApproveRemovals", "/orgmirror.v1.SyncService/RejectRemovals",
+}
+
 // hints are requests that trying each word in each field does not come to. A method
 // whose requests need more than one word has to have some; the test says so.
 var hints = map[string]func(p *pair, t *testing.T, key string) []proto.Message{
@@ -429,6 +459,9 @@ func TestNoQueryCrossesTenants(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	for _, m := range p.rpcs(t) {
+		if slices.Contains(decide, m.path) {
+			continue
+		}
 		for i, victim := range companies {
 			stranger := companies[1-i]
 			t.Run(m.path[strings.LastIndexByte(m.path, '/')+1:]+" about "+victim, func(t *testing.T) {
@@ -501,6 +534,62 @@ func (p *pair) refusesTokens(t *testing.T, m rpc, request proto.Message, victim,
 		return
 	}
 	t.Error("no request has a second page: no page token is tested")
+}
+
+// No operator of one company decides anything of another one.
+func TestNoDecisionCrossesTenants(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	sync := orgmirrorv1.NewSyncServiceClient(p.conn)
+	as := func(client, about string) context.Context {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+client+":"+pairSecret)
+		if about != "" {
+			ctx = metadata.AppendToOutgoingContext(ctx, strings.ToLower(query.TenantHeader), about)
+		}
+		return ctx
+	}
+	state := func(company int) (state string) {
+		must(t, p.service.db.Pool.QueryRow(t.Context(), `SELECT state FROM mirror.removal_set WHERE sweep_id = $1`, held(company)).Scan(&state))
+		return state
+	}
+	eventually(t, "the service can ask both", func() bool {
+		return p.service.tenants[0].operator.open.Load() != nil && p.service.tenants[1].operator.open.Load() != nil
+	})
+	for i := range companies {
+		stranger := companies[1-i]
+		for _, ctx := range []context.Context{as(stranger, ""), as("both", stranger)} {
+			if _, err := sync.RejectRemovals(ctx, &orgmirrorv1.RejectRemovalsRequest{SweepId: held(i)}); status.Code(err) != codes.NotFound {
+				t.Errorf("%s rejects what another company's sweep holds: %v", stranger, err)
+			}
+			if _, err := sync.ApproveRemovals(ctx, &orgmirrorv1.ApproveRemovalsRequest{SweepId: held(i)}); status.Code(err) != codes.NotFound {
+				t.Errorf("%s approves what another company's sweep holds: %v", stranger, err)
+			}
+		}
+		if got := state(i); got != "held" {
+			t.Errorf("what %s holds is %s", companies[i], got)
+		}
+	}
+	rejected, err := sync.RejectRemovals(as(companies[0], ""), &orgmirrorv1.RejectRemovalsRequest{SweepId: held(0)})
+	if err != nil || rejected.GetTenantKey() != companies[0] || state(0) != "rejected" || state(1) != "held" {
+		t.Errorf("rejected: %v, %v; then the one is %s and the other %s", rejected, err, state(0), state(1))
+	}
+
+	p.of[companies[1]].ClearHistory()
+	started, err := sync.StartSweep(as("both", companies[0]), &orgmirrorv1.StartSweepRequest{})
+	must(t, err)
+	var of string
+	must(t, p.service.db.Pool.QueryRow(t.Context(), `SELECT tenant_key FROM mirror.sweep WHERE sweep_id = $1`, started.GetSweepId()).Scan(&of))
+	if of != companies[0] || started.GetTenantKey() != companies[0] {
+		t.Errorf("the sweep is of %s", of)
+	}
+	eventually(t, "it is complete", func() bool {
+		var state string
+		must(t, p.service.db.Pool.QueryRow(t.Context(), `SELECT state FROM mirror.sweep WHERE sweep_id = $1`, started.GetSweepId()).Scan(&state))
+		return state == "complete"
+	})
+	if asked := p.of[companies[1]].History(sandbox.HistoryFilter{Endpoint: "GET /contact/v3/departments*"}); len(asked) > 0 {
+		t.Errorf("the other company's Feishu was walked: %v", asked)
+	}
 }
 
 // What happens in one company changes nothing of the other: neither its tables nor

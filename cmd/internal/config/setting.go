@@ -47,7 +47,7 @@ func Settings() []Setting {
 		{Key: "feishu_rate", Group: Feishu, Default: "default", Meaning: "most calls to one endpoint: `default` (50 a second, 1000 a minute), `off`, or figures such as `40/s,900/m`"},
 		{Key: "feishu_monthly_calls", Group: Feishu, Default: "0", Meaning: "most calls in a calendar month (UTC); 0 is no limit of ours"},
 		{Key: "reread", Group: Feishu, Default: string(crawl.RereadIncomplete), Meaning: "what is read again from Feishu after an event: `never` anything, what the event leaves `incomplete` or in doubt, `always` whatever it is about"},
-		{Key: "sweep_interval", Group: Service, Default: "24h", Meaning: "how often `mirror serve` walks the whole company again; it also does when the range changed, and after 15 minutes without anybody listening to events; 0: never, then run `backfill` by the clock"},
+		{Key: "sweep_interval", Group: Service, Default: "24h", Meaning: "how often `mirror serve` walks the whole company again; it also does when the range changed, and after 15 minutes without anybody listening to events; 0: never by itself, then run `backfill` by the clock"},
 		{Key: "max_removals", Group: Feishu, Shown: "the greater of 20 and 5%", Meaning: "how many people, and how many departments, a walk may remove without approval: a number such as `100`, or a percentage of the live ones such as `2.5%`; all of them never"},
 		{Key: "feishu_tenant_key", Group: Tenant, Shown: "asked from Feishu", Meaning: "the company, where the app may not ask (permission `tenant:tenant:readonly`)"},
 		{Key: "tenant", Group: Tenant, Shown: "all of them", Meaning: "the company that a command is for, by its tenant_key, where the configuration file lists several; `mirror tree` and `mirror person` ask about it"},
