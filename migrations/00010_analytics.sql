@@ -36,7 +36,8 @@ INSERT INTO mirror.sql_access (object, name, role) VALUES
     ('table', 'unit_departments', 'reader'),
     ('table', 'scopes', 'reader'),
     ('table', 'sweeps', 'reader'),
-    ('table', 'fold_state', 'nobody'), -- holds every value, in a form of its own
+    ('table', 'search_keys', 'nobody'), -- some are addresses and numbers
+    ('table', 'fold_state', 'nobody'),  -- holds every value, in a form of its own
     ('table', 'headcount_by_department', 'reader'),
     ('table', 'headcount_by_month', 'reader'),
     ('table', 'headcount_by_employee_type', 'reader'),
@@ -181,8 +182,8 @@ BEGIN
             GROUP BY v.tenant_key, date_trunc('month', s.at)
         ), months AS (
             SELECT b.tenant_key, g.month::date AS month
-            FROM (SELECT tenant_key, min(month) AS began FROM steps GROUP BY tenant_key) AS b
-            CROSS JOIN LATERAL generate_series(b.began::timestamp, date_trunc('month', now())::date::timestamp, '1 month') AS g (month)
+            FROM (SELECT tenant_key, min(month) AS began, max(month) AS latest FROM steps GROUP BY tenant_key) AS b
+            CROSS JOIN LATERAL generate_series(b.began::timestamp, greatest(b.latest, date_trunc('month', now())::date)::timestamp, '1 month') AS g (month)
         )
         SELECT m.tenant_key, m.month, (sum(coalesce(s.step, 0)) OVER (PARTITION BY m.tenant_key ORDER BY m.month))::bigint AS people
         FROM months m

@@ -66,7 +66,7 @@ func matches(template, path string) bool {
 	}
 	for i, segment := range wanted {
 		_, verb, variable := strings.Cut(segment, "}")
-		if variable && !(strings.HasSuffix(given[i], verb) && len(given[i]) > len(verb)) || !variable && segment != given[i] {
+		if !variable && segment != given[i] || variable && (!strings.HasSuffix(given[i], verb) || len(given[i]) == len(verb)) {
 			return false
 		}
 	}

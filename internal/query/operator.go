@@ -170,6 +170,6 @@ func (s *Service) decide(ctx context.Context, what, sweepID string,
 
 // decided logs who did what: afterwards somebody will ask.
 func (s *Service) decided(ctx context.Context, what, sweepID string) {
-	s.observer.logger.LogAttrs(ctx, slog.LevelInfo, what, slog.String("client", callOf(ctx).client.id),
+	s.observer.logger.LogAttrs(ctx, slog.LevelInfo, "operator decided", slog.String("decision", what), slog.String("client", callOf(ctx).client.id),
 		slog.String("tenant", s.company(ctx)), slog.String("sweep_id", sweepID))
 }

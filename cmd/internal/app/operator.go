@@ -9,21 +9,25 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/query"
 )
 
-// operator does what operators ask of the service by the API, with the crawl that
-// the service has for a company. It is query's [query.Operator].
+// operator does what operators ask of one company by the API, with the crawl that
+// the service has of it. It is query's [query.Operator].
 type operator struct {
-	tenant *tenant
-	open   atomic.Pointer[Crawl]                    // nil while Feishu cannot be asked
-	jobs   chan func(ctx context.Context, c *Crawl) // taken at once while it can
+	cfg    config.Config
+	db     *Database
+	sweeps *crawl.Sweeper
+
+	open atomic.Pointer[Crawl]                    // nil while Feishu cannot be asked
+	jobs chan func(ctx context.Context, c *Crawl) // taken at once while it can
 }
 
-func newOperator(t *tenant) *operator {
-	return &operator{tenant: t, jobs: make(chan func(context.Context, *Crawl))}
+func newOperator(cfg config.Config, db *Database, sweeps *crawl.Sweeper) *operator {
+	return &operator{cfg: cfg, db: db, sweeps: sweeps, jobs: make(chan func(context.Context, *Crawl))}
 }
 
 // run does what comes in, until the context ends and all of it has.
@@ -45,7 +49,7 @@ func (o *operator) run(ctx context.Context, c *Crawl) {
 // ready refuses what would ask Feishu while it cannot be asked. A sweep that was
 // interrupted would go on, and get nowhere, without any call left.
 func (o *operator) ready(ctx context.Context, tenantKey string) error {
-	if o.tenant.cfg.FeishuAppID == "" || o.tenant.cfg.FeishuAppSecret == "" {
+	if o.cfg.FeishuAppID == "" || o.cfg.FeishuAppSecret == "" {
 		return query.ErrNoFeishu
 	}
 	open := o.open.Load()
@@ -63,7 +67,7 @@ func (o *operator) StartSweep(ctx context.Context, tenantKey string) (query.Star
 	if err := o.ready(ctx, tenantKey); err != nil {
 		return query.StartedSweep{}, err
 	}
-	begun, err := o.tenant.sweeps.Start(ctx)
+	begun, err := o.sweeps.Start(ctx)
 	if err != nil {
 		return query.StartedSweep{}, answer(ctx, err)
 	}
@@ -111,7 +115,7 @@ func (o *operator) ApproveRemovals(ctx context.Context, tenantKey, sweepID strin
 
 // RejectRemovals does what `backfill removals reject` does.
 func (o *operator) RejectRemovals(ctx context.Context, tenantKey, sweepID string) error {
-	_, err := crawl.RejectRemovals(ctx, o.tenant.db.Pool, tenantKey, sweepID)
+	_, err := crawl.RejectRemovals(ctx, o.db.Pool, tenantKey, sweepID)
 	return answer(ctx, err)
 }
 

@@ -46,7 +46,7 @@ func openTenant(ctx context.Context, s *Service, cfg config.Config) (*tenant, er
 	if t.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: t.metrics}); err != nil {
 		return nil, err
 	}
-	t.operator = newOperator(t)
+	t.operator = newOperator(cfg, s.db, t.sweeps)
 	t.receive, err = openReceiver(ctx, t)
 	return t, err
 }

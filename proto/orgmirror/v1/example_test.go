@@ -3,7 +3,6 @@ package orgmirrorv1_test
 import (
 	"context"
 	"fmt"
-	"log"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -35,7 +34,7 @@ func Example() {
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithPerRPCCredentials(client{"hr-portal", "secret"}))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	defer conn.Close()
 	ctx := context.Background()
@@ -49,7 +48,7 @@ func Example() {
 	for {
 		page, err := mirror.ListDepartmentUsers(ctx, request)
 		if err != nil {
-			log.Fatal(err)
+			panic(err)
 		}
 		for _, user := range page.GetUsers() {
 			fmt.Println(user.GetName(), user.GetJobTitle())
@@ -62,7 +61,7 @@ func Example() {
 
 	answer, err := mirror.GetUser(ctx, &orgmirrorv1.GetUserRequest{User: "ou_wang", AtLeastAsFresh: seen})
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	fmt.Println(answer.GetUser().GetName(), "reports to", answer.GetUser().GetLeaderUserId())
 	fmt.Println("mobile number:", answer.GetUser().Mobile == nil, "- which takes the role sensitive")
