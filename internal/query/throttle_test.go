@@ -170,3 +170,23 @@ func TestAddressOf(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkProve is what a call pays for its client being known.
+func BenchmarkProve(b *testing.B) {
+	clients, err := ParseClients("reads:0123456789abcdefghijklmnopqrstuv:reader")
+	if err != nil {
+		b.Fatal(err)
+	}
+	known, err := byID(clients)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a := authenticator{clients: known, throttle: newThrottle(0)}
+	ctx := peer.NewContext(b.Context(), &peer.Peer{Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 5}})
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := a.prove(ctx, "reads", "0123456789abcdefghijklmnopqrstuv"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

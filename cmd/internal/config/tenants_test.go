@@ -119,7 +119,8 @@ tenants:
 			[]string{"tenants[1].rate in ", "tenants[1].events in ", "tenants[1].encrypt_key in "},
 		},
 		"an app elsewhere too": {
-			"tenants: [" + good + "]", []string{"MIRROR_FEISHU_APP_ID=cli_9", "MIRROR_FEISHU_APP_SECRET=hush"},
+			"tenants: [" + good + "]",
+			[]string{"MIRROR_FEISHU_APP_ID=cli_9", "MIRROR_FEISHU_APP_SECRET=hush"},
 			[]string{"MIRROR_FEISHU_APP_ID: there are tenants", "MIRROR_FEISHU_APP_SECRET: there are tenants"},
 		},
 		"what two have in common": {"tenants: [" + good + ", " + good + "]", nil, []string{"one tenant_key", "one app_id", "one verification_token", "one encrypt_key"}},
