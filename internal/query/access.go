@@ -1,17 +1,10 @@
 package query
 
 import (
-	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"google.golang.org/grpc/metadata"
 )
 
 // Role is what an API client may do. Each role includes [RoleReader].
@@ -24,18 +17,14 @@ const (
 	RoleOperator  Role = "operator"  // runs sweeps and approves removals; no sensitive fields
 )
 
-// Client is an API client. It holds a salted hash of the secret, not the secret.
-//
-// The hash is one SHA-256. A slow one protects secrets that people think up and
-// that lie in a file; this one lives in memory, beside nothing that is worth
-// less, and is computed at every call: bcrypt would allow about twenty calls a
-// second and core.
+// Client is an API client. It holds a salted hash of the secret, not the secret;
+// see secret.go.
 type Client struct {
 	id          string
 	roles       []Role
-	allowOpenID bool // see Client.AllowsOpenID
-	salt        [16]byte
-	digest      [sha256.Size]byte
+	tenants     []string // those that it may ask about; of none: the service's one
+	allowOpenID bool     // see Client.AllowsOpenID
+	hash        secretHash
 	tokenKey    []byte // signs its access tokens; see token.go
 }
 
@@ -55,27 +44,55 @@ func (c Client) AllowsOpenID(appID string) bool {
 	return c.allowOpenID || c.id == appID && appID != ""
 }
 
+// ClientSpec says who an API client is, and holds its secret's hash.
+type ClientSpec struct {
+	ID    string
+	Hash  string // of [HashSecret] or [GenerateSecret]
+	Roles []Role
+	// Tenants are the companies that it may ask about. It may be empty where the
+	// service has only one.
+	Tenants []string
+	// AllowOpenID lets a client that is not the mirror's own app be answered with
+	// that app's open_ids where it would expect its own.
+	AllowOpenID bool
+}
+
+// NewHashedClient makes a client out of what a file says of it.
+func NewHashedClient(spec ClientSpec) (Client, error) {
+	hash, err := parseHash(spec.Hash)
+	if err != nil {
+		err = fmt.Errorf("API client %q: %w", spec.ID, err)
+	}
+	c, err2 := newClient(Client{id: spec.ID, roles: spec.Roles, tenants: spec.Tenants, allowOpenID: spec.AllowOpenID, hash: hash}, hash.String())
+	return c, errors.Join(err2, err)
+}
+
 // NewClient makes a client. Neither ":" nor "," may be in id or secret, and a
 // client without a role is refused.
 func NewClient(id, secret string, roles ...Role) (Client, error) {
-	c := Client{id: id, roles: roles}
-	switch {
-	case id == "" || strings.ContainsAny(id, ":, \t\r\n"):
-		return Client{}, errors.New("the id of an API client must be a word without : and ,")
-	case secret == "" || strings.ContainsAny(secret, ":,"):
-		return Client{}, fmt.Errorf("API client %q: the secret must not be empty, nor hold : or ,", id)
-	case len(roles) == 0:
-		return Client{}, fmt.Errorf("API client %q has no role: give it reader, sensitive or operator", id)
+	c, err := newClient(Client{id: id, roles: roles, hash: hashOf(secret)}, secret)
+	if err == nil && (secret == "" || strings.ContainsAny(secret, ":,")) {
+		err = fmt.Errorf("API client %q: the secret must not be empty, nor hold : or ,", id)
 	}
-	for _, r := range roles {
+	return c, err
+}
+
+// newClient checks a client. Its tokens are signed by a key that follows from what is
+// known of its secret for longer than this process lives.
+func newClient(c Client, known string) (Client, error) {
+	if c.id == "" || strings.ContainsAny(c.id, ":, \t\r\n") {
+		return Client{}, errors.New("the id of an API client must be a word without : and ,")
+	}
+	if len(c.roles) == 0 {
+		return Client{}, fmt.Errorf("API client %q has no role: give it reader, sensitive or operator", c.id)
+	}
+	for _, r := range c.roles {
 		if !slices.Contains([]Role{RoleReader, RoleSensitive, RoleOperator}, r) {
-			return Client{}, fmt.Errorf("API client %q: unknown role %q: there are reader, sensitive and operator", id, string(r))
+			return Client{}, fmt.Errorf("API client %q: unknown role %q: there are reader, sensitive and operator", c.id, string(r))
 		}
 	}
-	_, _ = rand.Read(c.salt[:]) // never fails
-	c.digest = c.hash(secret)
 	var err error
-	c.tokenKey, err = tokenKey(id, secret)
+	c.tokenKey, err = tokenKey(c.id, known)
 	return c, err
 }
 
@@ -97,9 +114,7 @@ func ParseClients(list string) ([]Client, error) {
 		}
 		clients = append(clients, c)
 	}
-	if _, err := byID(clients); err != nil {
-		mistakes = append(mistakes, err)
-	}
+	mistakes = append(mistakes, CheckClients(clients))
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
@@ -129,11 +144,17 @@ func parseClient(entry string) (Client, error) {
 	return c, err
 }
 
+// CheckClients finds clients that cannot be beside each other.
+func CheckClients(clients []Client) error {
+	_, err := byID(clients)
+	return err
+}
+
 func byID(clients []Client) (map[string]Client, error) {
 	m := make(map[string]Client, len(clients))
 	for _, c := range clients {
 		if c.id == "" {
-			return nil, errors.New("an API client was not made by NewClient or ParseClients")
+			return nil, errors.New("an API client was made by no function of this package")
 		}
 		if _, twice := m[c.id]; twice {
 			return nil, fmt.Errorf("API client %q is there twice", c.id)
@@ -143,76 +164,4 @@ func byID(clients []Client) (map[string]Client, error) {
 	return m, nil
 }
 
-func (c Client) hash(secret string) [sha256.Size]byte {
-	buffer := make([]byte, 0, 128)
-	return sha256.Sum256(append(append(buffer, c.salt[:]...), secret...))
-}
-
 func (c Client) sees(r Role) bool { return slices.Contains(c.roles, r) }
-
-// authenticator knows the clients. With none, nobody may read.
-type authenticator struct {
-	clients map[string]Client
-	tokens  *tokens
-}
-
-// find looks a client up, and says whether the secret is its.
-func (a authenticator) find(id, secret string) (c Client, known, right bool) {
-	c, known = a.clients[id]
-	digest := c.hash(secret) // also for an unknown id, so that it takes as long
-	right = subtle.ConstantTimeCompare(digest[:], c.digest[:]) == 1
-	return c, known, known && right
-}
-
-// check finds the client that a call's metadata speaks for.
-func (a authenticator) check(ctx context.Context) (Client, error) {
-	values := metadata.ValueFromIncomingContext(ctx, "authorization")
-	if len(values) == 0 {
-		return Client{}, &failure{
-			reason:  reasonCredentialsMissing,
-			message: `credentials are missing: send authorization "Basic base64(id:secret)", "Bearer id:secret" or "Bearer token"`,
-		}
-	}
-	if token, is := accessToken(values); is {
-		c, err := a.tokens.check(ctx, token)
-		if err != nil {
-			return Client{}, &failure{reason: reasonCredentialsInvalid, message: err.Error()}
-		}
-		return c, nil
-	}
-	id, secret, ok := credentials(values)
-	c, _, right := a.find(id, secret)
-	if !ok || !right {
-		return Client{}, &failure{reason: reasonCredentialsInvalid, message: "the credentials are not those of an API client"}
-	}
-	return c, nil
-}
-
-// accessToken reads a token that IssueToken gave out; an id with its secret has a
-// colon.
-func accessToken(values []string) (string, bool) {
-	scheme, rest, _ := strings.Cut(values[0], " ")
-	rest = strings.TrimSpace(rest)
-	return rest, len(values) == 1 && strings.EqualFold(scheme, "Bearer") && strings.HasPrefix(rest, tokenPrefix) && !strings.Contains(rest, ":")
-}
-
-// credentials reads the one authorization of a call.
-func credentials(values []string) (id, secret string, ok bool) {
-	if len(values) != 1 {
-		return "", "", false
-	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
-	rest = strings.TrimSpace(rest)
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-	case strings.EqualFold(scheme, "Basic"):
-		plain, err := base64.StdEncoding.DecodeString(rest)
-		if err != nil {
-			return "", "", false
-		}
-		rest = string(plain)
-	default:
-		return "", "", false
-	}
-	return strings.Cut(rest, ":")
-}

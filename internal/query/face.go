@@ -2,10 +2,12 @@ package query
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 )
@@ -57,21 +59,45 @@ func (s *Service) Query(ctx context.Context, sql string, args ...any) (pgx.Rows,
 	return s.pool.Query(ctx, sql, args...)
 }
 
+// Enter makes calls with the context be about a company: the one that a client
+// names, or the only one that it may ask about.
+func (s *Service) Enter(ctx context.Context, client Client, named string) (context.Context, error) {
+	asking := ctx
+	if named != "" {
+		asking = metadata.NewIncomingContext(ctx, metadata.Pairs(strings.ToLower(TenantHeader), named))
+	}
+	key, err := s.resolve(asking, client)
+	if err != nil {
+		return nil, err
+	}
+	return OfTenant(ctx, key), nil
+}
+
 // Company is the tenant that is answered about; empty while nothing is known.
 func (s *Service) Company(ctx context.Context) string { return s.company(ctx) }
 
-// AppID is the app whose log it is, and whose open_ids the mirror has; empty
-// while nothing is known.
+// AppID is the app that the mirror reads a company by, and whose open_ids it has;
+// empty while nothing is known.
 func (s *Service) AppID(ctx context.Context) string {
-	if known := s.app.Load(); known != nil {
-		return *known
+	company := s.company(ctx)
+	if known, is := s.apps.Load(company); is {
+		id, _ := known.(string)
+		return id
 	}
-	owner, err := eventlog.ReadOwner(ctx, s.pool.Pool)
+	owner, err := eventlog.OwnerOf(ctx, s.pool.Pool, company)
 	if err != nil || owner.AppID == "" {
 		return "" // the statement that follows fails as well, and is answered for it
 	}
-	s.app.Store(&owner.AppID)
+	s.apps.Store(company, owner.AppID)
 	return owner.AppID
+}
+
+// Audit writes the line for an answer in which so many people have fields that are
+// withheld from others; see audit.go.
+func (s *Service) Audit(ctx context.Context, client Client, method string, entities int, position int64) {
+	s.auditor.LogAttrs(ctx, slog.LevelInfo, "withheld fields read",
+		slog.String("client", client.id), slog.String("method", method), slog.String("tenant", s.company(ctx)),
+		slog.Int("entities", entities), slog.Int64("position", position))
 }
 
 // Timeout is how long a call that came without a deadline may take.
@@ -88,6 +114,8 @@ const (
 	TroubleStale                      // the read model is not as fresh as was asked for
 	TroubleFreshness                  // what was asked for is no position of this log
 	TroublePage                       // not a page token of this listing
+	TroubleTenant                     // no company, or one that the client may not ask about
+	TroubleGuesses                    // too many wrong secrets
 )
 
 // TroubleOf tells what an error of this package is to a caller, and what to say.
@@ -102,7 +130,11 @@ func TroubleOf(err error) (Trouble, string) {
 		return TroubleStale, f.message
 	case reasonPageToken, reasonPageTokenMismatch:
 		return TroublePage, f.message
-	case reasonForeignLog:
+	case reasonTenantMissing, reasonTenantNotPermitted:
+		return TroubleTenant, f.message
+	case reasonTooManyWrong:
+		return TroubleGuesses, f.message
+	case reasonForeignLog, reasonForeignTenant:
 		if f.field == "page_token" {
 			return TroublePage, f.message
 		}

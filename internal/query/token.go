@@ -9,10 +9,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc/peer"
 )
 
 // An access token lets a client be itself for a while without its secret, as
@@ -47,7 +50,7 @@ var ErrToken = errors.New("the access token is invalid or has expired")
 // claims are what a token says. Its bearer can read them.
 type claims struct {
 	Client  string `json:"c"`
-	Tenant  string `json:"t,omitempty"` // empty where the mirror did not know yet
+	Tenant  string `json:"t,omitempty"` // empty where it is for several, or the mirror did not know yet
 	Roles   []Role `json:"r"`
 	Expires int64  `json:"e"` // epoch seconds
 }
@@ -64,7 +67,7 @@ func tokenKey(id, secret string) ([]byte, error) {
 // tokens gives out access tokens and knows them again.
 type tokens struct {
 	clients map[string]Client
-	tenant  func(context.Context) string
+	mayAsk  func(context.Context, Client) []string // the companies that there are for a client
 	now     func() time.Time
 
 	mu      sync.Mutex
@@ -77,14 +80,17 @@ type issued struct {
 	expires time.Time
 }
 
-func newTokens(clients map[string]Client, tenant func(context.Context) string) *tokens {
-	return &tokens{clients: clients, tenant: tenant, now: time.Now, current: map[string]issued{}}
+func newTokens(clients map[string]Client, mayAsk func(context.Context, Client) []string) *tokens {
+	return &tokens{clients: clients, mayAsk: mayAsk, now: time.Now, current: map[string]issued{}}
 }
 
 // issue returns the client's current token while it has half an hour left, else a
 // new one, and how long it is good for.
 func (t *tokens) issue(ctx context.Context, c Client) (token string, left time.Duration, err error) {
-	tenant, now := t.tenant(ctx), t.now()
+	tenant, now := "", t.now()
+	if may := t.mayAsk(ctx, c); len(may) == 1 {
+		tenant = may[0]
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if current := t.current[c.id]; current.tenant == tenant && current.expires.Sub(now) >= tokenReuse {
@@ -128,22 +134,30 @@ func (t *tokens) check(ctx context.Context, token string) (Client, error) {
 	if !known || !hmac.Equal(sealed, c.seal(text)) || !t.now().Before(time.Unix(said.Expires, 0)) {
 		return Client{}, ErrToken
 	}
-	if said.Tenant != "" && said.Tenant != t.tenant(ctx) {
-		return Client{}, ErrToken
+	if said.Tenant != "" {
+		if !slices.Contains(t.mayAsk(ctx, c), said.Tenant) {
+			return Client{}, ErrToken
+		}
+		c.tenants = []string{said.Tenant}
 	}
 	c.roles = slices.DeleteFunc(slices.Clone(c.roles), func(r Role) bool { return !slices.Contains(said.Roles, r) })
 	return c, nil
 }
 
 // IssueToken gives a client an access token for its secret, and says how long it
-// is good for. The errors are [ErrClientUnknown] and [ErrClientSecret].
-func (s *Service) IssueToken(ctx context.Context, id, secret string) (token string, left time.Duration, err error) {
-	c, known, right := s.authenticator.find(id, secret)
+// is good for. Wrong secrets are slowed down by where they come from. The errors are
+// [ErrClientUnknown] and [ErrClientSecret], and [TroubleGuesses] is one of the troubles.
+func (s *Service) IssueToken(ctx context.Context, from net.Addr, id, secret string) (token string, left time.Duration, err error) {
+	c, err := s.authenticator.prove(peer.NewContext(ctx, &peer.Peer{Addr: from}), id, secret)
+	var f *failure
 	switch {
-	case !known:
+	case errors.As(err, &f) && f.reason == reasonCredentialsInvalid:
+		if _, known := s.authenticator.clients[id]; known {
+			return "", 0, ErrClientSecret
+		}
 		return "", 0, ErrClientUnknown
-	case !right:
-		return "", 0, ErrClientSecret
+	case err != nil:
+		return "", 0, err
 	}
 	return s.authenticator.tokens.issue(ctx, c)
 }

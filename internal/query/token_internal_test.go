@@ -17,7 +17,7 @@ func TestTokensAreReusedAndExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	now, tenant := time.Unix(1_800_000_000, 0), ""
-	all := newTokens(map[string]Client{"app": c}, func(context.Context) string { return tenant })
+	all := newTokens(map[string]Client{"app": c}, func(context.Context, Client) []string { return []string{tenant} })
 	all.now = func() time.Time { return now }
 	issue := func(want time.Duration) string {
 		t.Helper()
@@ -68,7 +68,7 @@ func FuzzTokens(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	all := newTokens(map[string]Client{"app": c}, func(context.Context) string { return "t" })
+	all := newTokens(map[string]Client{"app": c}, func(context.Context, Client) []string { return []string{"t"} })
 	token, _, err := all.issue(f.Context(), c)
 	if err != nil {
 		f.Fatal(err)

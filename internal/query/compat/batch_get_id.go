@@ -57,6 +57,7 @@ func batchGetID(c *call) error {
 		if i := slices.IndexFunc(people, is); i >= 0 {
 			if p := people[i]; p.id != nil {
 				o.text("user_id", *p.id)
+				c.withheld++ // whose number it is
 				if len(p.status) > 0 {
 					o["status"] = p.status
 				}

@@ -61,7 +61,7 @@ func BenchmarkBesideGRPC(b *testing.B) {
 	service, err := query.New(b.Context(), query.Config{Pool: pool, Log: stillLog{}, TenantKey: "t", Clients: known})
 	must(b, err)
 	b.Cleanup(service.Close)
-	token, _, err := service.IssueToken(b.Context(), "bench", "s")
+	token, _, err := service.IssueToken(b.Context(), nil, "bench", "s")
 	must(b, err)
 	get := overHTTP(b, service, token)
 	directoryService, ctx := overGRPC(b, service)

@@ -28,6 +28,7 @@ type call struct {
 	client   query.Client
 	kinds    kinds
 	mobiles  bool   // whether the app is shown mobile numbers
+	withheld int    // people with fields that are withheld from others
 	searched string // what a body asked for, to which page tokens belong too
 
 	data []byte     // the value of "data", or the whole body of a flat answer

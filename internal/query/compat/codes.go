@@ -47,6 +47,7 @@ const (
 	codeUnitID           = 43051
 	codeNoDepartmentID   = 44102
 	codeSearchParam      = 48001
+	codeRateLimit        = 99991400
 	codeTokenMissing     = 99991661
 	codeTokenInvalid     = 99991663
 	codeUserTokenInvalid = 99991668
@@ -93,6 +94,7 @@ var answers = map[int]struct {
 	codeUnitID:           {http.StatusBadRequest, "unit_id invalid"},
 	codeNoDepartmentID:   {http.StatusBadRequest, "miss department_id error"},
 	codeSearchParam:      {http.StatusBadRequest, "invalid param"},
+	codeRateLimit:        {http.StatusTooManyRequests, "request trigger frequency limit"},
 	codeTokenMissing:     {http.StatusBadRequest, "Missing access token for authorization. Please make a request with token attached."},
 	codeTokenInvalid:     {http.StatusBadRequest, invalidToken},
 	codeUserTokenInvalid: {http.StatusBadRequest, invalidToken},

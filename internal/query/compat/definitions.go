@@ -23,7 +23,7 @@ func definitionMethods() []method {
 func queryTenant(c *call) error {
 	var told json.RawMessage
 	if c.handler.tenant != nil {
-		told = c.handler.tenant()
+		told = c.handler.tenant(c.service.Company(c.ctx))
 	}
 	o, err := objectOf(told)
 	if err != nil {

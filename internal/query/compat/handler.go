@@ -25,14 +25,14 @@ type Config struct {
 	Service *query.Service
 	// Tenant is the company as Feishu told it, nil while it did not; the read model
 	// has no more of it than its key.
-	Tenant     func() json.RawMessage
+	Tenant     func(key string) json.RawMessage
 	Logger     *slog.Logger          // slog.Default if nil
 	Registerer prometheus.Registerer // no metrics leave if nil
 }
 
 type handler struct {
 	service *query.Service
-	tenant  func() json.RawMessage
+	tenant  func(key string) json.RawMessage
 	shown   shown
 	observe *observer
 	mux     *http.ServeMux
@@ -132,6 +132,10 @@ func (c *call) run() (err error) {
 	if err := c.authenticate(); err != nil {
 		return err
 	}
+	if c.ctx, err = c.service.Enter(c.ctx, c.client, c.request.Header.Get(query.TenantHeader)); err != nil {
+		c.ctx = c.request.Context()
+		return err
+	}
 	if err := c.readKinds(); err != nil {
 		return err
 	}
@@ -158,6 +162,9 @@ const jsonType = "application/json; charset=utf-8"
 
 func (c *call) answer(err error) answer {
 	if err == nil {
+		if c.withheld > 0 && c.age != nil {
+			c.service.Audit(c.ctx, c.client, c.method.name, c.withheld, c.age.Position)
+		}
 		return answer{status: http.StatusOK, contentType: jsonType, body: c.body()}
 	}
 	if errors.Is(err, errNoRoute) {
@@ -185,6 +192,11 @@ func (c *call) troubled(err error, a *answer) *refusal {
 	case query.TroubleFreshness:
 		a.cause = nil
 		return invalidField(headerAtLeast, c.request.Header.Get(headerAtLeast), msg)
+	case query.TroubleTenant:
+		a.cause = nil
+		return invalidField(query.TenantHeader, c.request.Header.Get(query.TenantHeader), msg)
+	case query.TroubleGuesses:
+		return refuse(codeRateLimit)
 	case query.TroubleUnavailable, query.TroubleCancelled:
 		r := refuse(codeInternal).saying("Internal Error: " + msg)
 		r.status = http.StatusServiceUnavailable

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -28,7 +30,7 @@ func (c *call) issue(both bool) error {
 	if err != nil || json.Unmarshal(text, &body) != nil || body.AppID == "" || body.AppSecret == "" {
 		return refuse(codeTokenParam)
 	}
-	token, left, err := c.service.IssueToken(c.ctx, body.AppID, body.AppSecret)
+	token, left, err := c.service.IssueToken(c.ctx, c.from(), body.AppID, body.AppSecret)
 	switch {
 	case errors.Is(err, query.ErrClientUnknown):
 		return refuse(codeAppUnknown)
@@ -43,6 +45,15 @@ func (c *call) issue(both bool) error {
 	}
 	c.data = marshal(fields)
 	return nil
+}
+
+// from is where the request came from.
+func (c *call) from() net.Addr {
+	address, err := netip.ParseAddrPort(c.request.RemoteAddr)
+	if err != nil {
+		return nil
+	}
+	return net.TCPAddrFromAddrPort(address)
 }
 
 // authenticate judges the Authorization header as Feishu's gateway does. Tokens of

@@ -3,6 +3,7 @@ package compat
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/orgmirror/orgmirror/internal/query"
 )
@@ -137,6 +138,8 @@ func (c *call) user(p *person, shown userFields) (object, error) {
 		for _, name := range query.SensitiveFields() {
 			delete(o, name)
 		}
+	} else if slices.ContainsFunc(query.SensitiveFields(), func(name string) bool { _, has := o[name]; return has }) {
+		c.withheld++
 	}
 	return c.named(o, p), nil
 }
