@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +15,9 @@ import (
 
 	"github.com/orgmirror/orgmirror/cmd/internal/app"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/cmd/internal/report"
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/query"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
@@ -26,10 +29,11 @@ func newStatus() *cobra.Command {
 		Long: "status reads the database, so it needs no running service. The last line is one word, the first that is true:\n" +
 			"  red         Feishu refuses the long connection: no events come until somebody has looked\n" +
 			"  incomplete  there was no complete walk of Feishu yet\n" +
-			"  held        removals wait for a decision: backfill removals list\n" +
+			"  held        removals wait for a decision: backfill removals list, backfill resources list\n" +
 			"  stale       the last walk is older than two sweep intervals, the tables are behind the log, or no events could come in\n" +
 			"              for 15 minutes\n" +
-			"  complete    none of these",
+			"  complete    none of these\n" +
+			"Where there are several companies it says so of each, or of the one that --tenant names.",
 		Args: cobra.NoArgs,
 	}
 	config.Register(cmd.Flags(), config.Database, config.Tenant)
@@ -45,22 +49,56 @@ func newStatus() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
-		service, err := query.New(cmd.Context(), query.Config{
-			Pool: db.Pool, Log: noWait{}, TenantKey: cfg.FeishuTenantKey, Logger: logger,
-			SweepInterval: app.SweepInterval(cfg), MonthlyCalls: cfg.FeishuMonthlyCalls,
-		})
-		if err != nil {
-			return err
-		}
-		defer service.Close()
-		status, err := service.GetSyncStatus(cmd.Context(), &orgmirrorv1.GetSyncStatusRequest{})
-		if err != nil {
-			return err
-		}
-		printStatus(cmd.OutOrStdout(), status)
-		return nil
+		return printStatuses(cmd, cfg, db, logger)
 	}
 	return cmd
+}
+
+// printStatuses prints the status of each company that the settings name; where
+// they name none, of each that the log is of.
+func printStatuses(cmd *cobra.Command, cfg config.Config, db *app.Database, logger *slog.Logger) error {
+	ctx := cmd.Context()
+	asked := query.Config{Pool: db.Pool, Log: noWait{}, Logger: logger}
+	app.QueryTenants(cfg, db, &asked)
+	if cfg.Tenants == nil && cfg.FeishuTenantKey == "" && cfg.FeishuAppID == "" {
+		owners, err := eventlog.ReadOwners(ctx, db.Pool)
+		if err != nil {
+			return err
+		}
+		for _, owner := range owners {
+			asked.Tenants = append(asked.Tenants, query.Tenant{Key: owner.TenantKey, SweepInterval: asked.SweepInterval, MonthlyCalls: asked.MonthlyCalls})
+		}
+	}
+	service, err := query.New(ctx, asked)
+	if err != nil {
+		return err
+	}
+	defer service.Close()
+	of := []string{""} // the only one
+	if len(asked.Tenants) > 0 {
+		of = nil
+		for _, tenant := range asked.Tenants {
+			of = append(of, tenant.Key)
+		}
+	}
+	for i, key := range of {
+		about := ctx
+		if key != "" {
+			about = query.OfTenant(ctx, key)
+		}
+		status, err := service.GetSyncStatus(about, &orgmirrorv1.GetSyncStatusRequest{})
+		if err != nil {
+			return err
+		}
+		if len(of) > 1 || cfg.Tenants != nil {
+			if i > 0 {
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%-24s %s\n", "company", printable(key))
+		}
+		printStatus(cmd.OutOrStdout(), status)
+	}
+	return nil
 }
 
 // noWait stands in for the log, which is needed to wait for fresher data only;
@@ -110,6 +148,9 @@ func printStatus(w io.Writer, s *orgmirrorv1.GetSyncStatusResponse) {
 		calls += fmt.Sprintf(" of %d", limit)
 	}
 	line("calls this month", "%s", calls)
+	for _, r := range s.GetResources() {
+		printResource(line, r)
+	}
 	for _, f := range s.GetHiddenFields() {
 		line("hidden field", "%s of a %s: give the permission %s back", f.GetField(), f.GetEntityKind(), f.GetPermission())
 	}
@@ -117,6 +158,24 @@ func printStatus(w io.Writer, s *orgmirrorv1.GetSyncStatusResponse) {
 		line("held removals", "%d of %d of kind %s: backfill removals show %s", h.GetEntities(), h.GetLive(), h.GetEntityKind(), h.GetSweepId())
 	}
 	fmt.Fprintln(w, s.GetState())
+}
+
+func printResource(line func(label, format string, args ...any), r *orgmirrorv1.Resource) {
+	text := "never"
+	if r.GetLastPolledAt() != nil {
+		text = moment(r.GetLastPolledAt()) + " (UTC)"
+	}
+	text += fmt.Sprintf(": %d of them", r.GetEntities())
+	if n := r.GetMissing(); n > 0 {
+		text += fmt.Sprintf(", %d missing until a second list lacks them, too", n)
+	}
+	if n := r.GetHeld(); n > 0 {
+		text += fmt.Sprintf(", %d held: backfill resources approve %s", n, r.GetResource())
+	}
+	line("polled "+r.GetResource(), "%s", text)
+	for _, f := range r.GetRefusals() {
+		line("  refused", "%s", printable(oneLine(report.RefusalText(f.GetEndpoint(), f.GetPermissions(), f.GetProblem()))))
+	}
 }
 
 func printChannel(line func(label, format string, args ...any), c *orgmirrorv1.EventChannel) {

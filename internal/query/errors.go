@@ -25,13 +25,17 @@ type reason string
 const (
 	reasonCredentialsMissing  reason = "CREDENTIALS_MISSING"
 	reasonCredentialsInvalid  reason = "CREDENTIALS_INVALID"
+	reasonTooManyWrong        reason = "TOO_MANY_WRONG_SECRETS"
 	reasonFieldNotPermitted   reason = "FIELD_NOT_PERMITTED"
+	reasonTenantMissing       reason = "TENANT_MISSING"
+	reasonTenantNotPermitted  reason = "TENANT_NOT_PERMITTED"
 	reasonRoleNotPermitted    reason = "ROLE_NOT_PERMITTED"
 	reasonArgument            reason = "ARGUMENT_INVALID"
 	reasonPageToken           reason = "PAGE_TOKEN_INVALID"
 	reasonPageTokenMismatch   reason = "PAGE_TOKEN_MISMATCH"
 	reasonConsistencyToken    reason = "CONSISTENCY_TOKEN_INVALID"
 	reasonForeignLog          reason = "FOREIGN_LOG"
+	reasonForeignTenant       reason = "FOREIGN_TENANT"
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
 	reasonSweepNotFound       reason = "SWEEP_NOT_FOUND"
@@ -41,6 +45,8 @@ const (
 	reasonCallBudgetSpent     reason = "CALL_BUDGET_SPENT"
 	reasonFeishuNotConfigured reason = "FEISHU_NOT_CONFIGURED"
 	reasonFeishuUnavailable   reason = "FEISHU_UNAVAILABLE"
+	reasonGroupNotFound       reason = "GROUP_NOT_FOUND"
+	reasonUnitNotFound        reason = "UNIT_NOT_FOUND"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
 	reasonSearchNotReady      reason = "SEARCH_NOT_READY"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
@@ -54,13 +60,17 @@ const (
 var codeOf = map[reason]codes.Code{
 	reasonCredentialsMissing:  codes.Unauthenticated,
 	reasonCredentialsInvalid:  codes.Unauthenticated,
+	reasonTooManyWrong:        codes.ResourceExhausted,
 	reasonFieldNotPermitted:   codes.PermissionDenied,
+	reasonTenantMissing:       codes.InvalidArgument,
+	reasonTenantNotPermitted:  codes.PermissionDenied,
 	reasonRoleNotPermitted:    codes.PermissionDenied,
 	reasonArgument:            codes.InvalidArgument,
 	reasonPageToken:           codes.InvalidArgument,
 	reasonPageTokenMismatch:   codes.InvalidArgument,
 	reasonConsistencyToken:    codes.InvalidArgument,
 	reasonForeignLog:          codes.InvalidArgument,
+	reasonForeignTenant:       codes.InvalidArgument,
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
 	reasonSweepNotFound:       codes.NotFound,
@@ -70,6 +80,8 @@ var codeOf = map[reason]codes.Code{
 	reasonCallBudgetSpent:     codes.ResourceExhausted,
 	reasonFeishuNotConfigured: codes.FailedPrecondition,
 	reasonFeishuUnavailable:   codes.Unavailable,
+	reasonGroupNotFound:       codes.NotFound,
+	reasonUnitNotFound:        codes.NotFound,
 	reasonNotFreshEnough:      codes.Unavailable,
 	reasonSearchNotReady:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,

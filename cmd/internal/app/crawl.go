@@ -12,6 +12,7 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/crawl/probe"
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
@@ -37,6 +38,7 @@ type Crawl struct {
 	mine   bool // the log was opened for this, and is closed with it
 	client *feishu.Client
 	reread *crawl.Rereader
+	polls  *crawl.Poller
 	budget *crawl.Budget
 	logger *slog.Logger
 }
@@ -49,25 +51,32 @@ func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slo
 	if err != nil {
 		return nil, err
 	}
+	owner, err := owner(ctx, cfg, db)
+	if err != nil {
+		return nil, err
+	}
+	if owner.TenantKey != "" && owner.TenantKey != tenant {
+		return nil, cli.Usage(fmt.Errorf("%w: use another database, or list the companies under tenants in the configuration file", probe.ErrOtherCompany))
+	}
 	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter, progress: progress})
 }
 
 // openCrawlInto is OpenCrawl for a service, which has a log and figures already.
-func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
+func openCrawlInto(ctx context.Context, t *tenant) (*Crawl, error) {
 	counter := &feishu.Counter{}
-	tenant, err := askTenant(ctx, s.cfg, s.db, s.logger, counter)
+	key, err := askTenant(ctx, t.cfg, t.db, t.logger, counter)
 	if err != nil {
 		return nil, err
 	}
-	owner, err := eventlog.ReadOwner(ctx, s.db.Pool)
+	owner, err := t.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: tenant, AppID: s.cfg.FeishuAppID}) {
+	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: key, AppID: t.cfg.FeishuAppID}) {
 		return nil, eventlog.ErrForeignApp
 	}
 	return openCrawl(ctx, opening{
-		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, rereads: s.rereads,
+		cfg: t.cfg, db: t.db, logger: t.logger, tenant: key, counter: counter, log: t.log, rereads: t.rereads, figures: t.polls,
 	})
 }
 
@@ -75,7 +84,7 @@ func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
 // the app, it says which company that is, and Feishu is not asked.
 func OpenPlan(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger) (*Crawl, error) {
 	counter := &feishu.Counter{}
-	owner, err := eventlog.ReadOwner(ctx, db.Pool)
+	owner, err := owner(ctx, cfg, db)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +118,7 @@ type opening struct {
 	progress func(crawl.Progress) // may be nil
 	log      *eventlog.Log        // nil: it is opened
 	rereads  *crawl.RereadMetrics // may be nil
+	figures  *crawl.PollMetrics   // may be nil
 }
 
 func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
@@ -136,10 +146,17 @@ func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
 	if err != nil {
 		return nil, err
 	}
+	c.polls, err = crawl.NewPoller(crawl.PollerConfig{
+		Client: c.client, Pool: o.db.Pool, Log: c.log, TenantKey: o.tenant, AppID: o.cfg.FeishuAppID,
+		Intervals: o.cfg.PollIntervals, MonthlyCalls: o.cfg.FeishuMonthlyCalls, MaxRemovals: o.cfg.MaxRemovals, Logger: o.logger, Metrics: o.figures,
+	})
+	if err != nil {
+		return nil, err
+	}
 	walk := crawl.Config{
 		Client: c.client, Counter: o.counter, Pool: o.db.Pool, Log: c.log,
 		TenantKey: o.tenant, AppID: o.cfg.FeishuAppID, Logger: o.logger, Progress: o.progress,
-		MaxRemovals: o.cfg.MaxRemovals,
+		MaxRemovals: o.cfg.MaxRemovals, Polls: c.polls,
 	}
 	if o.cfg.Reread != crawl.RereadNever {
 		walk.Beside = c.reread.Beside // the lock of a walk keeps everybody else from it

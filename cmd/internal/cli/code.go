@@ -96,6 +96,7 @@ var meanings = []struct {
 	{is(crawl.ErrUnknownSweep), Misused},
 	{is(crawl.ErrSuperseded), Misused},
 	{is(crawl.ErrNothingHeld), Misused},
+	{is(crawl.ErrNoPollHeld), Misused},
 	{is(crawl.ErrNoTenant), Misused}, // where it is not for want of a permission
 	{isFeishu, Upstream},
 	{is(postgres.ErrSchemaTooOld), Unstored},
@@ -104,6 +105,7 @@ var meanings = []struct {
 	{hasSQLState, Unstored},
 	{hasStatus(codes.Unauthenticated), Denied},
 	{hasStatus(codes.PermissionDenied), Denied},
+	{hasStatus(codes.ResourceExhausted), Denied}, // too many wrong secrets
 	{hasStatus(codes.InvalidArgument), Misused},
 	{hasAnyStatus, Upstream},
 	{postgres.Transient, Unstored},

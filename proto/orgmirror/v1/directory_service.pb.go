@@ -42,7 +42,7 @@ type GetUserRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -132,8 +132,10 @@ type GetUserResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetUserResponse) Reset() {
@@ -208,6 +210,13 @@ func (x *GetUserResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetUserResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // BatchGetUsersRequest asks for several people.
 type BatchGetUsersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -226,7 +235,7 @@ type BatchGetUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -316,8 +325,10 @@ type BatchGetUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchGetUsersResponse) Reset() {
@@ -390,6 +401,13 @@ func (x *BatchGetUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp 
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *BatchGetUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // UserResult is the answer to one id.
@@ -475,7 +493,7 @@ type SearchUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -597,8 +615,10 @@ type SearchUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchUsersResponse) Reset() {
@@ -680,6 +700,13 @@ func (x *SearchUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *SearchUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // GetDepartmentRequest asks for one department.
 type GetDepartmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -698,7 +725,7 @@ type GetDepartmentRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -788,8 +815,10 @@ type GetDepartmentResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDepartmentResponse) Reset() {
@@ -864,6 +893,13 @@ func (x *GetDepartmentResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp 
 	return nil
 }
 
+func (x *GetDepartmentResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListDepartmentChildrenRequest asks for the departments directly below one.
 type ListDepartmentChildrenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -882,7 +918,7 @@ type ListDepartmentChildrenRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -1004,8 +1040,10 @@ type ListDepartmentChildrenResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentChildrenResponse) Reset() {
@@ -1087,6 +1125,13 @@ func (x *ListDepartmentChildrenResponse) GetUpstreamConfirmedAt() *timestamppb.T
 	return nil
 }
 
+func (x *ListDepartmentChildrenResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListDepartmentAncestorsRequest asks for the departments above one.
 type ListDepartmentAncestorsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1105,7 +1150,7 @@ type ListDepartmentAncestorsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1195,8 +1240,10 @@ type ListDepartmentAncestorsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentAncestorsResponse) Reset() {
@@ -1271,6 +1318,13 @@ func (x *ListDepartmentAncestorsResponse) GetUpstreamConfirmedAt() *timestamppb.
 	return nil
 }
 
+func (x *ListDepartmentAncestorsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListDepartmentUsersRequest asks for the people of a department.
 type ListDepartmentUsersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1291,7 +1345,7 @@ type ListDepartmentUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also people who left, where this was a department of their last day, and
 	// with recursive those of deleted departments.
@@ -1421,8 +1475,10 @@ type ListDepartmentUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentUsersResponse) Reset() {
@@ -1504,11 +1560,18 @@ func (x *ListDepartmentUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Time
 	return nil
 }
 
+func (x *ListDepartmentUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 var File_orgmirror_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a'orgmirror/v1/department_structure.proto\x1a\x17orgmirror/v1/user.proto\x1a\x1eorgmirror/v1/user_lookup.proto\x1a!orgmirror/v1/user_structure.proto\"\xd8\x01\n" +
+	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a'orgmirror/v1/department_structure.proto\x1a\x18orgmirror/v1/group.proto\x1a\x1borgmirror/v1/resource.proto\x1a\x17orgmirror/v1/unit.proto\x1a\x17orgmirror/v1/user.proto\x1a\x1eorgmirror/v1/user_lookup.proto\x1a!orgmirror/v1/user_structure.proto\"\xd8\x01\n" +
 	"\x0eGetUserRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1516,7 +1579,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xda\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf9\x02\n" +
 	"\x0fGetUserResponse\x12&\n" +
 	"\x04user\x18\x01 \x01(\v2\x12.orgmirror.v1.UserR\x04user\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1524,7 +1587,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xe5\x01\n" +
 	"\x14BatchGetUsersRequest\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\tR\auserIds\x12 \n" +
@@ -1533,7 +1598,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xec\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x8b\x03\n" +
 	"\x15BatchGetUsersResponse\x122\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.orgmirror.v1.UserResultR\aresults\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1541,7 +1606,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"^\n" +
 	"\n" +
 	"UserResult\x12\x0e\n" +
@@ -1559,7 +1626,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x88\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa7\x03\n" +
 	"\x13SearchUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1568,7 +1635,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xea\x01\n" +
 	"\x14GetDepartmentRequest\x12\x1e\n" +
 	"\n" +
@@ -1579,7 +1648,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf2\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x91\x03\n" +
 	"\x15GetDepartmentResponse\x128\n" +
 	"\n" +
 	"department\x18\x01 \x01(\v2\x18.orgmirror.v1.DepartmentR\n" +
@@ -1589,7 +1658,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xd2\x02\n" +
 	"\x1dListDepartmentChildrenRequest\x12\x1e\n" +
 	"\n" +
@@ -1604,7 +1675,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa5\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc4\x03\n" +
 	"\x1eListDepartmentChildrenResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1613,7 +1684,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xf4\x01\n" +
 	"\x1eListDepartmentAncestorsRequest\x12\x1e\n" +
 	"\n" +
@@ -1624,7 +1697,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xfe\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x9d\x03\n" +
 	"\x1fListDepartmentAncestorsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1632,7 +1705,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xed\x02\n" +
 	"\x1aListDepartmentUsersRequest\x12\x1e\n" +
 	"\n" +
@@ -1648,7 +1723,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x90\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xaf\x03\n" +
 	"\x1bListDepartmentUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1657,8 +1732,10 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
-	"\t_position2\xb0\x0f\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
+	"\t_position2\x9d\x17\n" +
 	"\x10DirectoryService\x12F\n" +
 	"\aGetUser\x12\x1c.orgmirror.v1.GetUserRequest\x1a\x1d.orgmirror.v1.GetUserResponse\x12X\n" +
 	"\rBatchGetUsers\x12\".orgmirror.v1.BatchGetUsersRequest\x1a#.orgmirror.v1.BatchGetUsersResponse\x12R\n" +
@@ -1678,7 +1755,19 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x19ListDepartmentDescendants\x12..orgmirror.v1.ListDepartmentDescendantsRequest\x1a/.orgmirror.v1.ListDepartmentDescendantsResponse\x12d\n" +
 	"\x11GetDepartmentPath\x12&.orgmirror.v1.GetDepartmentPathRequest\x1a'.orgmirror.v1.GetDepartmentPathResponse\x12p\n" +
 	"\x15ListDepartmentLeaders\x12*.orgmirror.v1.ListDepartmentLeadersRequest\x1a+.orgmirror.v1.ListDepartmentLeadersResponse\x12m\n" +
-	"\x14CountDepartmentUsers\x12).orgmirror.v1.CountDepartmentUsersRequest\x1a*.orgmirror.v1.CountDepartmentUsersResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
+	"\x14CountDepartmentUsers\x12).orgmirror.v1.CountDepartmentUsersRequest\x1a*.orgmirror.v1.CountDepartmentUsersResponse\x12I\n" +
+	"\bGetGroup\x12\x1d.orgmirror.v1.GetGroupRequest\x1a\x1e.orgmirror.v1.GetGroupResponse\x12O\n" +
+	"\n" +
+	"ListGroups\x12\x1f.orgmirror.v1.ListGroupsRequest\x1a .orgmirror.v1.ListGroupsResponse\x12a\n" +
+	"\x10ListGroupMembers\x12%.orgmirror.v1.ListGroupMembersRequest\x1a&.orgmirror.v1.ListGroupMembersResponse\x12[\n" +
+	"\x0eListGroupUsers\x12#.orgmirror.v1.ListGroupUsersRequest\x1a$.orgmirror.v1.ListGroupUsersResponse\x12[\n" +
+	"\x0eListUserGroups\x12#.orgmirror.v1.ListUserGroupsRequest\x1a$.orgmirror.v1.ListUserGroupsResponse\x12F\n" +
+	"\aGetUnit\x12\x1c.orgmirror.v1.GetUnitRequest\x1a\x1d.orgmirror.v1.GetUnitResponse\x12L\n" +
+	"\tListUnits\x12\x1e.orgmirror.v1.ListUnitsRequest\x1a\x1f.orgmirror.v1.ListUnitsResponse\x12j\n" +
+	"\x13ListUnitDepartments\x12(.orgmirror.v1.ListUnitDepartmentsRequest\x1a).orgmirror.v1.ListUnitDepartmentsResponse\x12d\n" +
+	"\x11ListEmployeeTypes\x12&.orgmirror.v1.ListEmployeeTypesRequest\x1a'.orgmirror.v1.ListEmployeeTypesResponse\x12m\n" +
+	"\x14ListCustomAttributes\x12).orgmirror.v1.ListCustomAttributesRequest\x1a*.orgmirror.v1.ListCustomAttributesResponse\x12[\n" +
+	"\x0eListScopeNodes\x12#.orgmirror.v1.ListScopeNodesRequest\x1a$.orgmirror.v1.ListScopeNodesResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (
 	file_orgmirror_v1_directory_service_proto_rawDescOnce sync.Once
@@ -1726,18 +1815,40 @@ var file_orgmirror_v1_directory_service_proto_goTypes = []any{
 	(*GetDepartmentPathRequest)(nil),          // 29: orgmirror.v1.GetDepartmentPathRequest
 	(*ListDepartmentLeadersRequest)(nil),      // 30: orgmirror.v1.ListDepartmentLeadersRequest
 	(*CountDepartmentUsersRequest)(nil),       // 31: orgmirror.v1.CountDepartmentUsersRequest
-	(*ListUsersResponse)(nil),                 // 32: orgmirror.v1.ListUsersResponse
-	(*TranslateUserIdsResponse)(nil),          // 33: orgmirror.v1.TranslateUserIdsResponse
-	(*ListUserManagersResponse)(nil),          // 34: orgmirror.v1.ListUserManagersResponse
-	(*ListUserReportsResponse)(nil),           // 35: orgmirror.v1.ListUserReportsResponse
-	(*ListUserDottedLineLeadersResponse)(nil), // 36: orgmirror.v1.ListUserDottedLineLeadersResponse
-	(*ListUserDepartmentsResponse)(nil),       // 37: orgmirror.v1.ListUserDepartmentsResponse
-	(*BatchGetDepartmentsResponse)(nil),       // 38: orgmirror.v1.BatchGetDepartmentsResponse
-	(*SearchDepartmentsResponse)(nil),         // 39: orgmirror.v1.SearchDepartmentsResponse
-	(*ListDepartmentDescendantsResponse)(nil), // 40: orgmirror.v1.ListDepartmentDescendantsResponse
-	(*GetDepartmentPathResponse)(nil),         // 41: orgmirror.v1.GetDepartmentPathResponse
-	(*ListDepartmentLeadersResponse)(nil),     // 42: orgmirror.v1.ListDepartmentLeadersResponse
-	(*CountDepartmentUsersResponse)(nil),      // 43: orgmirror.v1.CountDepartmentUsersResponse
+	(*GetGroupRequest)(nil),                   // 32: orgmirror.v1.GetGroupRequest
+	(*ListGroupsRequest)(nil),                 // 33: orgmirror.v1.ListGroupsRequest
+	(*ListGroupMembersRequest)(nil),           // 34: orgmirror.v1.ListGroupMembersRequest
+	(*ListGroupUsersRequest)(nil),             // 35: orgmirror.v1.ListGroupUsersRequest
+	(*ListUserGroupsRequest)(nil),             // 36: orgmirror.v1.ListUserGroupsRequest
+	(*GetUnitRequest)(nil),                    // 37: orgmirror.v1.GetUnitRequest
+	(*ListUnitsRequest)(nil),                  // 38: orgmirror.v1.ListUnitsRequest
+	(*ListUnitDepartmentsRequest)(nil),        // 39: orgmirror.v1.ListUnitDepartmentsRequest
+	(*ListEmployeeTypesRequest)(nil),          // 40: orgmirror.v1.ListEmployeeTypesRequest
+	(*ListCustomAttributesRequest)(nil),       // 41: orgmirror.v1.ListCustomAttributesRequest
+	(*ListScopeNodesRequest)(nil),             // 42: orgmirror.v1.ListScopeNodesRequest
+	(*ListUsersResponse)(nil),                 // 43: orgmirror.v1.ListUsersResponse
+	(*TranslateUserIdsResponse)(nil),          // 44: orgmirror.v1.TranslateUserIdsResponse
+	(*ListUserManagersResponse)(nil),          // 45: orgmirror.v1.ListUserManagersResponse
+	(*ListUserReportsResponse)(nil),           // 46: orgmirror.v1.ListUserReportsResponse
+	(*ListUserDottedLineLeadersResponse)(nil), // 47: orgmirror.v1.ListUserDottedLineLeadersResponse
+	(*ListUserDepartmentsResponse)(nil),       // 48: orgmirror.v1.ListUserDepartmentsResponse
+	(*BatchGetDepartmentsResponse)(nil),       // 49: orgmirror.v1.BatchGetDepartmentsResponse
+	(*SearchDepartmentsResponse)(nil),         // 50: orgmirror.v1.SearchDepartmentsResponse
+	(*ListDepartmentDescendantsResponse)(nil), // 51: orgmirror.v1.ListDepartmentDescendantsResponse
+	(*GetDepartmentPathResponse)(nil),         // 52: orgmirror.v1.GetDepartmentPathResponse
+	(*ListDepartmentLeadersResponse)(nil),     // 53: orgmirror.v1.ListDepartmentLeadersResponse
+	(*CountDepartmentUsersResponse)(nil),      // 54: orgmirror.v1.CountDepartmentUsersResponse
+	(*GetGroupResponse)(nil),                  // 55: orgmirror.v1.GetGroupResponse
+	(*ListGroupsResponse)(nil),                // 56: orgmirror.v1.ListGroupsResponse
+	(*ListGroupMembersResponse)(nil),          // 57: orgmirror.v1.ListGroupMembersResponse
+	(*ListGroupUsersResponse)(nil),            // 58: orgmirror.v1.ListGroupUsersResponse
+	(*ListUserGroupsResponse)(nil),            // 59: orgmirror.v1.ListUserGroupsResponse
+	(*GetUnitResponse)(nil),                   // 60: orgmirror.v1.GetUnitResponse
+	(*ListUnitsResponse)(nil),                 // 61: orgmirror.v1.ListUnitsResponse
+	(*ListUnitDepartmentsResponse)(nil),       // 62: orgmirror.v1.ListUnitDepartmentsResponse
+	(*ListEmployeeTypesResponse)(nil),         // 63: orgmirror.v1.ListEmployeeTypesResponse
+	(*ListCustomAttributesResponse)(nil),      // 64: orgmirror.v1.ListCustomAttributesResponse
+	(*ListScopeNodesResponse)(nil),            // 65: orgmirror.v1.ListScopeNodesResponse
 }
 var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	15, // 0: orgmirror.v1.GetUserRequest.read_mask:type_name -> google.protobuf.FieldMask
@@ -1795,27 +1906,49 @@ var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	29, // 52: orgmirror.v1.DirectoryService.GetDepartmentPath:input_type -> orgmirror.v1.GetDepartmentPathRequest
 	30, // 53: orgmirror.v1.DirectoryService.ListDepartmentLeaders:input_type -> orgmirror.v1.ListDepartmentLeadersRequest
 	31, // 54: orgmirror.v1.DirectoryService.CountDepartmentUsers:input_type -> orgmirror.v1.CountDepartmentUsersRequest
-	1,  // 55: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
-	3,  // 56: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
-	6,  // 57: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
-	8,  // 58: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
-	10, // 59: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
-	12, // 60: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
-	14, // 61: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
-	32, // 62: orgmirror.v1.DirectoryService.ListUsers:output_type -> orgmirror.v1.ListUsersResponse
-	33, // 63: orgmirror.v1.DirectoryService.TranslateUserIds:output_type -> orgmirror.v1.TranslateUserIdsResponse
-	34, // 64: orgmirror.v1.DirectoryService.ListUserManagers:output_type -> orgmirror.v1.ListUserManagersResponse
-	35, // 65: orgmirror.v1.DirectoryService.ListUserReports:output_type -> orgmirror.v1.ListUserReportsResponse
-	36, // 66: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:output_type -> orgmirror.v1.ListUserDottedLineLeadersResponse
-	37, // 67: orgmirror.v1.DirectoryService.ListUserDepartments:output_type -> orgmirror.v1.ListUserDepartmentsResponse
-	38, // 68: orgmirror.v1.DirectoryService.BatchGetDepartments:output_type -> orgmirror.v1.BatchGetDepartmentsResponse
-	39, // 69: orgmirror.v1.DirectoryService.SearchDepartments:output_type -> orgmirror.v1.SearchDepartmentsResponse
-	40, // 70: orgmirror.v1.DirectoryService.ListDepartmentDescendants:output_type -> orgmirror.v1.ListDepartmentDescendantsResponse
-	41, // 71: orgmirror.v1.DirectoryService.GetDepartmentPath:output_type -> orgmirror.v1.GetDepartmentPathResponse
-	42, // 72: orgmirror.v1.DirectoryService.ListDepartmentLeaders:output_type -> orgmirror.v1.ListDepartmentLeadersResponse
-	43, // 73: orgmirror.v1.DirectoryService.CountDepartmentUsers:output_type -> orgmirror.v1.CountDepartmentUsersResponse
-	55, // [55:74] is the sub-list for method output_type
-	36, // [36:55] is the sub-list for method input_type
+	32, // 55: orgmirror.v1.DirectoryService.GetGroup:input_type -> orgmirror.v1.GetGroupRequest
+	33, // 56: orgmirror.v1.DirectoryService.ListGroups:input_type -> orgmirror.v1.ListGroupsRequest
+	34, // 57: orgmirror.v1.DirectoryService.ListGroupMembers:input_type -> orgmirror.v1.ListGroupMembersRequest
+	35, // 58: orgmirror.v1.DirectoryService.ListGroupUsers:input_type -> orgmirror.v1.ListGroupUsersRequest
+	36, // 59: orgmirror.v1.DirectoryService.ListUserGroups:input_type -> orgmirror.v1.ListUserGroupsRequest
+	37, // 60: orgmirror.v1.DirectoryService.GetUnit:input_type -> orgmirror.v1.GetUnitRequest
+	38, // 61: orgmirror.v1.DirectoryService.ListUnits:input_type -> orgmirror.v1.ListUnitsRequest
+	39, // 62: orgmirror.v1.DirectoryService.ListUnitDepartments:input_type -> orgmirror.v1.ListUnitDepartmentsRequest
+	40, // 63: orgmirror.v1.DirectoryService.ListEmployeeTypes:input_type -> orgmirror.v1.ListEmployeeTypesRequest
+	41, // 64: orgmirror.v1.DirectoryService.ListCustomAttributes:input_type -> orgmirror.v1.ListCustomAttributesRequest
+	42, // 65: orgmirror.v1.DirectoryService.ListScopeNodes:input_type -> orgmirror.v1.ListScopeNodesRequest
+	1,  // 66: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
+	3,  // 67: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
+	6,  // 68: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
+	8,  // 69: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
+	10, // 70: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
+	12, // 71: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
+	14, // 72: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
+	43, // 73: orgmirror.v1.DirectoryService.ListUsers:output_type -> orgmirror.v1.ListUsersResponse
+	44, // 74: orgmirror.v1.DirectoryService.TranslateUserIds:output_type -> orgmirror.v1.TranslateUserIdsResponse
+	45, // 75: orgmirror.v1.DirectoryService.ListUserManagers:output_type -> orgmirror.v1.ListUserManagersResponse
+	46, // 76: orgmirror.v1.DirectoryService.ListUserReports:output_type -> orgmirror.v1.ListUserReportsResponse
+	47, // 77: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:output_type -> orgmirror.v1.ListUserDottedLineLeadersResponse
+	48, // 78: orgmirror.v1.DirectoryService.ListUserDepartments:output_type -> orgmirror.v1.ListUserDepartmentsResponse
+	49, // 79: orgmirror.v1.DirectoryService.BatchGetDepartments:output_type -> orgmirror.v1.BatchGetDepartmentsResponse
+	50, // 80: orgmirror.v1.DirectoryService.SearchDepartments:output_type -> orgmirror.v1.SearchDepartmentsResponse
+	51, // 81: orgmirror.v1.DirectoryService.ListDepartmentDescendants:output_type -> orgmirror.v1.ListDepartmentDescendantsResponse
+	52, // 82: orgmirror.v1.DirectoryService.GetDepartmentPath:output_type -> orgmirror.v1.GetDepartmentPathResponse
+	53, // 83: orgmirror.v1.DirectoryService.ListDepartmentLeaders:output_type -> orgmirror.v1.ListDepartmentLeadersResponse
+	54, // 84: orgmirror.v1.DirectoryService.CountDepartmentUsers:output_type -> orgmirror.v1.CountDepartmentUsersResponse
+	55, // 85: orgmirror.v1.DirectoryService.GetGroup:output_type -> orgmirror.v1.GetGroupResponse
+	56, // 86: orgmirror.v1.DirectoryService.ListGroups:output_type -> orgmirror.v1.ListGroupsResponse
+	57, // 87: orgmirror.v1.DirectoryService.ListGroupMembers:output_type -> orgmirror.v1.ListGroupMembersResponse
+	58, // 88: orgmirror.v1.DirectoryService.ListGroupUsers:output_type -> orgmirror.v1.ListGroupUsersResponse
+	59, // 89: orgmirror.v1.DirectoryService.ListUserGroups:output_type -> orgmirror.v1.ListUserGroupsResponse
+	60, // 90: orgmirror.v1.DirectoryService.GetUnit:output_type -> orgmirror.v1.GetUnitResponse
+	61, // 91: orgmirror.v1.DirectoryService.ListUnits:output_type -> orgmirror.v1.ListUnitsResponse
+	62, // 92: orgmirror.v1.DirectoryService.ListUnitDepartments:output_type -> orgmirror.v1.ListUnitDepartmentsResponse
+	63, // 93: orgmirror.v1.DirectoryService.ListEmployeeTypes:output_type -> orgmirror.v1.ListEmployeeTypesResponse
+	64, // 94: orgmirror.v1.DirectoryService.ListCustomAttributes:output_type -> orgmirror.v1.ListCustomAttributesResponse
+	65, // 95: orgmirror.v1.DirectoryService.ListScopeNodes:output_type -> orgmirror.v1.ListScopeNodesResponse
+	66, // [66:96] is the sub-list for method output_type
+	36, // [36:66] is the sub-list for method input_type
 	36, // [36:36] is the sub-list for extension type_name
 	36, // [36:36] is the sub-list for extension extendee
 	0,  // [0:36] is the sub-list for field type_name
@@ -1828,6 +1961,9 @@ func file_orgmirror_v1_directory_service_proto_init() {
 	}
 	file_orgmirror_v1_department_proto_init()
 	file_orgmirror_v1_department_structure_proto_init()
+	file_orgmirror_v1_group_proto_init()
+	file_orgmirror_v1_resource_proto_init()
+	file_orgmirror_v1_unit_proto_init()
 	file_orgmirror_v1_user_proto_init()
 	file_orgmirror_v1_user_lookup_proto_init()
 	file_orgmirror_v1_user_structure_proto_init()
