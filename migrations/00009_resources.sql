@@ -273,12 +273,15 @@ AS $$
 BEGIN
     PERFORM mirror.create_generation_people(directory_schema, history_schema);
     PERFORM mirror.create_generation_definitions(directory_schema, history_schema);
+    PERFORM mirror.create_generation_search(directory_schema);
     PERFORM mirror.create_generation_resources(directory_schema, history_schema);
 END
 $$;
 -- +goose StatementEnd
 
-SELECT mirror.create_generation_resources('directory', 'history');
+-- Also in generations that are kept for a way back.
+SELECT mirror.create_generation_resources('directory' || g.suffix, 'history' || g.suffix)
+FROM (SELECT CASE state WHEN 'serving' THEN '' ELSE '_' || number END AS suffix FROM mirror.generation) AS g;
 
 COMMENT ON COLUMN directory.fold_state.entity_kind IS 'user, department, employee_type, custom_attribute, custom_attr_setting, group, group_member, unit, unit_department or scope_node.';
 
@@ -355,17 +358,22 @@ DROP TABLE mirror.poll_list;
 DROP TABLE mirror.poll;
 COMMENT ON COLUMN directory.fold_state.entity_kind IS 'user, department, employee_type, custom_attribute or custom_attr_setting.';
 DELETE FROM mirror.reread_queue WHERE entity_kind IN ('group', 'group_member', 'unit', 'unit_department', 'scope_node');
-DELETE FROM directory.fold_state WHERE entity_kind IN ('group', 'group_member', 'unit', 'unit_department', 'scope_node');
-DROP TABLE history.scopes;
-DROP TABLE history.unit_departments;
-DROP TABLE history.units;
-DROP TABLE history.group_members;
-DROP TABLE history.groups;
-DROP TABLE directory.scopes;
-DROP TABLE directory.unit_departments;
-DROP TABLE directory.units;
-DROP TABLE directory.group_members;
-DROP TABLE directory.groups;
+-- +goose StatementBegin
+DO $$
+DECLARE
+    suffix text;
+    name   text;
+BEGIN
+    FOR suffix IN SELECT CASE g.state WHEN 'serving' THEN '' ELSE '_' || g.number END FROM mirror.generation g LOOP
+        EXECUTE format('DELETE FROM %I.fold_state WHERE entity_kind IN (''group'', ''group_member'', ''unit'', ''unit_department'', ''scope_node'')', 'directory' || suffix);
+        FOREACH name IN ARRAY ARRAY ['groups', 'group_members', 'units', 'unit_departments', 'scopes'] LOOP
+            EXECUTE format('DROP TABLE %I.%I', 'history' || suffix, name);
+            EXECUTE format('DROP TABLE %I.%I', 'directory' || suffix, name);
+        END LOOP;
+    END LOOP;
+END
+$$;
+-- +goose StatementEnd
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION mirror.create_generation(directory_schema text, history_schema text) RETURNS void
 LANGUAGE plpgsql
@@ -373,6 +381,7 @@ AS $$
 BEGIN
     PERFORM mirror.create_generation_people(directory_schema, history_schema);
     PERFORM mirror.create_generation_definitions(directory_schema, history_schema);
+    PERFORM mirror.create_generation_search(directory_schema);
 END
 $$;
 -- +goose StatementEnd

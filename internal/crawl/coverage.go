@@ -3,7 +3,10 @@ package crawl
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
@@ -89,6 +92,34 @@ func (c *Crawler) addIndependent(ctx context.Context, k *coverage) error {
 			k.users[id] = true
 		}
 		token, more = page.PageToken, page.HasMore
+	}
+	return nil
+}
+
+const selectWalked = `
+SELECT department_id
+FROM mirror.sweep_task
+WHERE sweep_id = @sweep_id AND listing = 'users' AND done AND NOT refused AND department_id = ANY (@nodes)`
+
+// unwalked leaves out the departments that a complete sweep has walked: whom it
+// did not see is not below them, wherever the mirror knew them last. It knows no
+// better of who left without an event. Only where the app sees a part of the
+// company does the walk prove that: whoever is out of sight in an app that sees
+// everybody is no more outside than before.
+func (c *Crawler) unwalked(ctx context.Context, s *sweep, k *coverage) error {
+	if s.scope != scopeScoped {
+		return nil
+	}
+	rows, err := c.pool.Query(ctx, selectWalked, pgx.NamedArgs{"sweep_id": s.id, "nodes": slices.Collect(maps.Keys(k.departments))})
+	if err != nil {
+		return fmt.Errorf("read what was walked: %w", err)
+	}
+	var id string
+	if _, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+		delete(k.departments, id)
+		return nil
+	}); err != nil {
+		return fmt.Errorf("read what was walked: %w", err)
 	}
 	return nil
 }

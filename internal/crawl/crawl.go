@@ -170,11 +170,19 @@ func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	defer release()
-	return c.sweep(ctx)
+	return c.sweep(ctx, nil)
 }
 
-// sweep is Backfill for who has the crawl lock.
-func (c *Crawler) sweep(ctx context.Context) (Summary, error) {
+// Begun is a sweep that is under way.
+type Begun struct {
+	SweepID   string
+	StartedAt time.Time // on Feishu's clock
+	Resumed   bool      // it had been interrupted, and goes on
+}
+
+// sweep is Backfill for who has the crawl lock. begun is told of the sweep once
+// it is stored, and may end it; nil tells nobody.
+func (c *Crawler) sweep(ctx context.Context, begun func(context.Context, Begun) error) (Summary, error) {
 	began := time.Now()
 	if err := c.finishApproved(ctx); err != nil {
 		return Summary{}, err
@@ -184,7 +192,13 @@ func (c *Crawler) sweep(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, c.walk, c.whole, c.remove, c.clear, c.polls, c.complete} {
+	tell := func(ctx context.Context, s *sweep) error {
+		if begun == nil {
+			return nil
+		}
+		return begun(ctx, Begun{SweepID: s.id, StartedAt: s.startedAt, Resumed: s.resumed})
+	}
+	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, tell, c.walk, c.whole, c.remove, c.clear, c.polls, c.complete} {
 		if err := step(ctx, s); err != nil {
 			return c.summary(s, began), err
 		}

@@ -21,7 +21,8 @@
 // Nobody is removed because a list did not hold them. Who existed before a
 // complete sweep began and was not seen by it is a candidate; candidates are
 // asked for, and go when the answer says that they resigned, that the id does
-// not exist, or that they are out of a range which covers them by nothing. More
+// not exist, or that they are out of a range which covers them by nothing (in a
+// scoped app: by nothing that the sweep did not walk). More
 // candidates than [MaxRemovals] allows, or all of a kind, wait for somebody's
 // approval before any call is spent on them. A sweep in which a list was refused
 // is never complete.

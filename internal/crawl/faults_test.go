@@ -76,33 +76,38 @@ func TestBackfillUnderEachFault(t *testing.T) {
 				b.isTrue(t, was)
 
 				b.sandbox.ClearFaults()
-				b.backfill(t)
+				b.wholly(t)
 				b.equalsShown(t)
 			})
 		}
 	}
 }
 
-// mixtures is how many random ones each run of the tests tries.
-const mixtures = 4
+// mixtures are the seeds that every run of the tests tries: those that failed
+// once, and a few that did not.
+var mixtures = []uint64{0, 1, 2948566413926766987}
 
-// The same of several faults at once, again and again. The mixtures are always
-// the same ones, because not every other one ends well yet: seed
-// 2948566413926766987 leaves somebody's status without is_resigned.
-// ORGMIRROR_MIXTURES=n tries so many others.
+// The same of several faults at once, again and again: of the fixed seeds, and of
+// as many new ones as ORGMIRROR_MIXTURES says, 2 if it says nothing. A seed that
+// fails is printed, and gets its place among the fixed ones. (It says which faults
+// there are. Which calls they meet, the crawler's workers decide by their order,
+// so a seed need not fail each time.)
 func TestBackfillUnderMixedFaults(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(mixtures) {
+	more := 2
+	if text := os.Getenv("ORGMIRROR_MIXTURES"); text != "" {
+		var err error
+		more, err = strconv.Atoi(text)
+		must(t, err)
+	}
+	seeds := slices.Clone(mixtures)
+	for range more {
+		seeds = append(seeds, rand.Uint64())
+	}
+	for _, seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			underMixedFaults(t, rand.New(rand.NewPCG(seed, 0)))
-		})
-	}
-	more, _ := strconv.Atoi(os.Getenv("ORGMIRROR_MIXTURES"))
-	for range more {
-		t.Run("", func(t *testing.T) {
-			t.Parallel()
-			underMixedFaults(t, seeded(t))
 		})
 	}
 }
@@ -137,7 +142,8 @@ func underMixedFaults(t *testing.T, random *rand.Rand) {
 }
 
 // wholly walks, and again where the first walk only went on with what an earlier
-// one was told.
+// one was told: by another client, whose idea of Feishu's clock may be a second
+// behind, so that its answers count as older than what was known.
 func (b *bundle) wholly(t *testing.T) {
 	t.Helper()
 	sum, err := b.crawler.Backfill(t.Context())

@@ -38,7 +38,7 @@ type prover struct {
 	mu       sync.Mutex
 	outages  int
 	denied   int       // Feishu's code, once it said that the app may not ask for one
-	coverage *coverage // read when first needed: after the sweep
+	coverage *coverage // what the sweep did not walk; read when first needed: after the sweep
 	covered  bool      // that was tried
 }
 
@@ -241,6 +241,11 @@ func (p *prover) outside(ctx context.Context, id string) (bool, error) {
 		}
 		if err != nil {
 			p.logger.WarnContext(ctx, "who is out of range cannot be told", slog.Any("error", err))
+		}
+		if k != nil {
+			if err := p.unwalked(ctx, p.sweep, k); err != nil {
+				return false, err
+			}
 		}
 		p.coverage, p.covered = k, true
 	}

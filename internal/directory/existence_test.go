@@ -61,6 +61,15 @@ func TestDepartureOfAUser(t *testing.T) {
 			gone: outOfRange,
 		},
 		{
+			name: "who is back is not resigned, although the list may not show it",
+			records: []directory.Record{
+				listed(1, `{"open_id":"ou_1","status":{"is_activated":true,"is_resigned":false}}`),
+				missing(60, zhang, resigned),
+				listed(90, `{"open_id":"ou_1"}`),
+			},
+			want: `{"status":{"is_activated":true,"is_resigned":false}}`,
+		},
+		{
 			name: "the reason that was given last is the reason",
 			records: []directory.Record{
 				listed(1, `{"open_id":"ou_1"}`),

@@ -10,13 +10,13 @@ import (
 // field and have its type. Where a state was stored before the field had that
 // type, it is not shown, until the next record that has it.
 
-// goneFlag is the flag that says "gone", unless the entity is there: a status
-// that may not be read does not reset it when somebody comes back.
+// goneFlag is the flag that says "gone". Of an entity that is there it says that
+// it is not, whatever was heard last: a return need not show the status.
 func (s *State) goneFlag() json.RawMessage {
 	field, _ := goneFlag(s.Key.Kind)
 	value := s.value(field)
-	if string(value) == "true" && s.Exists() {
-		return nil
+	if value != nil && s.Exists() {
+		return jsonFalse
 	}
 	return value
 }

@@ -15,7 +15,7 @@ func TestReturnOfAUser(t *testing.T) {
 				deleted(2, `{"open_id":"ou_1"}`, `{}`),
 				listed(60, `{"open_id":"ou_1","name":"a"}`),
 			},
-			want:  `{"name":"a"}`, // the flag of the departure is not true any more, and not known to be false
+			want:  `{"name":"a","status":{"is_resigned":false}}`, // who is there is not resigned, whatever may be read of the status
 			hints: hints{unknown},
 		},
 		{
@@ -73,7 +73,7 @@ func TestReturnOfAUser(t *testing.T) {
 				created(100, `{"open_id":"ou_1"}`),
 				missing(105, zhang, resigned),
 			},
-			want:  `{}`,
+			want:  `{"status":{"is_resigned":false}}`,
 			hints: hints{incomplete},
 		},
 		{

@@ -26,6 +26,7 @@ const (
 	reasonCredentialsMissing  reason = "CREDENTIALS_MISSING"
 	reasonCredentialsInvalid  reason = "CREDENTIALS_INVALID"
 	reasonFieldNotPermitted   reason = "FIELD_NOT_PERMITTED"
+	reasonRoleNotPermitted    reason = "ROLE_NOT_PERMITTED"
 	reasonArgument            reason = "ARGUMENT_INVALID"
 	reasonPageToken           reason = "PAGE_TOKEN_INVALID"
 	reasonPageTokenMismatch   reason = "PAGE_TOKEN_MISMATCH"
@@ -35,7 +36,15 @@ const (
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
 	reasonGroupNotFound       reason = "GROUP_NOT_FOUND"
 	reasonUnitNotFound        reason = "UNIT_NOT_FOUND"
+	reasonSweepNotFound       reason = "SWEEP_NOT_FOUND"
+	reasonSweepRunning        reason = "SWEEP_RUNNING"
+	reasonRemovalsSuperseded  reason = "REMOVALS_SUPERSEDED"
+	reasonNothingHeld         reason = "NOTHING_HELD"
+	reasonCallBudgetSpent     reason = "CALL_BUDGET_SPENT"
+	reasonFeishuNotConfigured reason = "FEISHU_NOT_CONFIGURED"
+	reasonFeishuUnavailable   reason = "FEISHU_UNAVAILABLE"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
+	reasonSearchNotReady      reason = "SEARCH_NOT_READY"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
 	reasonDeadline            reason = "DEADLINE_EXCEEDED"
 	reasonCancelled           reason = "CANCELLED"
@@ -48,6 +57,7 @@ var codeOf = map[reason]codes.Code{
 	reasonCredentialsMissing:  codes.Unauthenticated,
 	reasonCredentialsInvalid:  codes.Unauthenticated,
 	reasonFieldNotPermitted:   codes.PermissionDenied,
+	reasonRoleNotPermitted:    codes.PermissionDenied,
 	reasonArgument:            codes.InvalidArgument,
 	reasonPageToken:           codes.InvalidArgument,
 	reasonPageTokenMismatch:   codes.InvalidArgument,
@@ -57,7 +67,15 @@ var codeOf = map[reason]codes.Code{
 	reasonDepartmentNotFound:  codes.NotFound,
 	reasonGroupNotFound:       codes.NotFound,
 	reasonUnitNotFound:        codes.NotFound,
+	reasonSweepNotFound:       codes.NotFound,
+	reasonSweepRunning:        codes.Aborted,
+	reasonRemovalsSuperseded:  codes.FailedPrecondition,
+	reasonNothingHeld:         codes.FailedPrecondition,
+	reasonCallBudgetSpent:     codes.ResourceExhausted,
+	reasonFeishuNotConfigured: codes.FailedPrecondition,
+	reasonFeishuUnavailable:   codes.Unavailable,
 	reasonNotFreshEnough:      codes.Unavailable,
+	reasonSearchNotReady:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,
 	reasonDeadline:            codes.DeadlineExceeded,
 	reasonCancelled:           codes.Canceled,

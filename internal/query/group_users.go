@@ -32,7 +32,7 @@ func (s *Service) ListGroupUsers(ctx context.Context, req *pb.ListGroupUsersRequ
 	switch {
 	case err != nil:
 		return nil, err
-	case !page.department:
+	case !page.known:
 		return nil, groupNotFound()
 	}
 	users, next, err := cutUsers(now, p, page)

@@ -92,6 +92,19 @@ func pageSize(asked int32) (int, error) {
 	}
 }
 
+// texts checks a list of ids.
+func texts(field string, values []string, most int) error {
+	if len(values) == 0 || len(values) > most {
+		return badField(reasonArgument, field, "must be 1 to %d ids, not %d", most, len(values))
+	}
+	for _, value := range values {
+		if _, err := text(field, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // text checks an id or a name that will be looked up. PostgreSQL has no text
 // with U+0000; gRPC has refused what is not UTF-8.
 func text(field, value string) (string, error) {

@@ -43,16 +43,20 @@ func (s *Service) GetUser(ctx context.Context, req *pb.GetUserRequest) (*pb.GetU
 		return nil, err
 	}
 	if user == nil {
-		return nil, &failure{
-			reason: reasonUserNotFound, message: "no user has this " + t.userIDType,
-			metadata: map[string]string{"user_id_type": t.userIDType},
-		}
+		return nil, userNotFound(t)
 	}
 	return &pb.GetUserResponse{
 		User:     user,
 		Position: meta.position, ConsistencyToken: meta.consistencyToken, MirroredAt: meta.mirroredAt,
 		Staleness: meta.staleness, UpstreamConfirmedAt: meta.upstreamConfirmedAt,
 	}, nil
+}
+
+func userNotFound(t terms) error {
+	return &failure{
+		reason: reasonUserNotFound, message: "no user has this " + t.userIDType,
+		metadata: map[string]string{"user_id_type": t.userIDType},
+	}
 }
 
 // selectUser is the read that is asked for most: by the key, in the ids that the
@@ -67,13 +71,8 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *pb.BatchGetUsersReques
 		return nil, err
 	}
 	ids := req.GetUserIds()
-	if len(ids) == 0 || len(ids) > maxBatch {
-		return nil, badField(reasonArgument, "user_ids", "must be 1 to %d ids, not %d", maxBatch, len(ids))
-	}
-	for _, id := range ids {
-		if _, err := text("user_ids", id); err != nil {
-			return nil, err
-		}
+	if err := texts("user_ids", ids, maxBatch); err != nil {
+		return nil, err
 	}
 	var users []*pb.User
 	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {

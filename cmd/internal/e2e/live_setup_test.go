@@ -31,6 +31,7 @@ func (c liveRun) begin(t *testing.T) *live {
 	}
 	l.server.SetClockSkew(time.Duration(l.random.IntN(6001)-3000) * time.Millisecond)
 	l.company = newLiveCompany(t, l.server, c.seed)
+	l.company.part = c.part
 	l.env = environment(append(webhook(secrets.VerificationToken, secrets.EncryptKey), "MIRROR_DATABASE_URL="+l.db.url,
 		"MIRROR_FEISHU_BASE_URL="+l.server.URL(), "MIRROR_FEISHU_APP_ID="+l.server.AppID(), "MIRROR_FEISHU_APP_SECRET="+l.server.AppSecret(),
 		"MIRROR_FEISHU_RATE=off", "MIRROR_MAX_REMOVALS=90%", "MIRROR_WEBHOOK_LISTEN="+l.address)...)
