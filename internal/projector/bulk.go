@@ -254,4 +254,9 @@ func (b *bulk) put(t *tables, send func(chunk) error) error {
 }
 
 // definitionTable is the table of one of the small kinds, in both schemas.
-func definitionTable(kind directory.Kind) string { return string(kind) + "s" }
+func definitionTable(kind directory.Kind) string {
+	if kind == directory.KindScopeNode {
+		return "scopes"
+	}
+	return string(kind) + "s"
+}

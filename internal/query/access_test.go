@@ -27,7 +27,7 @@ var sensitive = []string{"mobile", "email", "enterprise_email", "employee_no", "
 
 func TestSensitiveFields(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 
 	for _, test := range []struct {
 		client string
@@ -87,7 +87,7 @@ func usersIn(m protoreflect.Message) (users []protoreflect.Message) {
 
 func TestSensitiveFieldsInReadMask(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 
 	calls := map[string]func(context.Context, *fieldmaskpb.FieldMask) error{}
 	for name, q := range questions(t) {
@@ -120,7 +120,7 @@ func TestSensitiveFieldsInReadMask(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 	basic := func(s string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(s)) }
 
 	t.Run("every call needs them", func(t *testing.T) {

@@ -140,7 +140,7 @@ func TestAtLeastAsFresh(t *testing.T) {
 
 	t.Run("gives up and says how far behind", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, impatient, "small")
+		b := setup(t, impatient, "small", "resources")
 		b.grow(t, 5)
 		token := b.tokenAt(t, 105, 101)
 		for name, call := range everyRead(t, b, token) {
@@ -165,7 +165,7 @@ func TestAtLeastAsFresh(t *testing.T) {
 
 	t.Run("unknown ids wait too, before they are not found", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, impatient, "small")
+		b := setup(t, impatient, "small", "resources")
 		b.grow(t, 1)
 		token := b.tokenAt(t, 101, 100)
 		_, err := b.users.GetUser(as(t, "reads"), &pb.GetUserRequest{User: "ou_new", AtLeastAsFresh: token})
@@ -174,7 +174,7 @@ func TestAtLeastAsFresh(t *testing.T) {
 
 	t.Run("a token of another log is refused", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, patient, "small")
+		b := setup(t, patient, "small", "resources")
 		token := b.tokenAt(t, 100, 100)
 		b.exec(t, `UPDATE mirror.event_log_head SET log_id = gen_random_uuid()`)
 		for _, call := range everyRead(t, b, token) {

@@ -45,6 +45,8 @@ const (
 	reasonCallBudgetSpent     reason = "CALL_BUDGET_SPENT"
 	reasonFeishuNotConfigured reason = "FEISHU_NOT_CONFIGURED"
 	reasonFeishuUnavailable   reason = "FEISHU_UNAVAILABLE"
+	reasonGroupNotFound       reason = "GROUP_NOT_FOUND"
+	reasonUnitNotFound        reason = "UNIT_NOT_FOUND"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
 	reasonSearchNotReady      reason = "SEARCH_NOT_READY"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
@@ -78,6 +80,8 @@ var codeOf = map[reason]codes.Code{
 	reasonCallBudgetSpent:     codes.ResourceExhausted,
 	reasonFeishuNotConfigured: codes.FailedPrecondition,
 	reasonFeishuUnavailable:   codes.Unavailable,
+	reasonGroupNotFound:       codes.NotFound,
+	reasonUnitNotFound:        codes.NotFound,
 	reasonNotFreshEnough:      codes.Unavailable,
 	reasonSearchNotReady:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,

@@ -126,7 +126,7 @@ func (b *bundle) heard(ctx context.Context, q question, request proto.Message) s
 // difference in every answer that has people in it.
 func TestNobodyInfersWhatIsWithheld(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 	before := map[string]map[string][]string{}
 	for _, client := range []string{"reads", "runs", "sees"} {
 		before[client] = b.answers(t, client)

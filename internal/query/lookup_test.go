@@ -75,7 +75,7 @@ func TestListUsers(t *testing.T) {
 		`city`, `city = `, `city != "x"`, `NOT city = "x"`, `city = "x" OR city = "y"`, `city = "x" employee_type = 1`, `city < "x"`, `city = 1`, `city = "x" AND city = "x"`,
 		`employee_type = "1"`, `employee_type = 99999999999`, `employee_type = 1.5`, `status.is_frozen = 1`, `status = true`, `status.none = true`, `shoe = 1`, `open_id = "ou_ann"`,
 		`join_time = 1`, `join_time = "yesterday"`, `join_time:"2024-01-01"`, `join_time != "2024-01-01"`, `department_ids = "od-a"`, `department_ids:"od-a" AND department_ids:"od-b"`,
-		`department_ids:""`, `"x" = "x"`, `f(x)`, `city = f("x")`, `city = "\x00"`, `city = "\xff"`, `(`, `city = "x`, "city = \"\x00\"", strings.Repeat(" ", 600) + `city = "` + strings.Repeat("x", 600) + `"`,
+		`department_ids:""`, `"x" = "x"`, `f(x)`, `city = f("x")`, `city = "\x00"`, `(`, `city = "x`, "city = \"\x00\"", strings.Repeat(" ", 600) + `city = "` + strings.Repeat("x", 600) + `"`,
 	} {
 		_, err := b.users.ListUsers(as(t, "reads"), &pb.ListUsersRequest{Filter: filter})
 		wantField(t, err, "ARGUMENT_INVALID", "filter")

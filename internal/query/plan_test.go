@@ -1,6 +1,8 @@
 package query
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -14,13 +16,20 @@ import (
 // it, with statistics and before the first ANALYZE.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	company := companyOf(t, 20_000)
-	fresh, _, found := strings.Cut(company, "ANALYZE")
-	if !found {
-		t.Fatal("the company is never analyzed")
+	resources, err := os.ReadFile("testdata/company_resources.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fresh, analyzed string
+	for _, text := range []string{companyOf(t, 20_000), string(resources)} {
+		rows, _, found := strings.Cut(text, "ANALYZE")
+		if !found {
+			t.Fatal("the company is never analyzed")
+		}
+		fresh, analyzed = fresh+rows, analyzed+text
 	}
 	listed := `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100` + strings.Repeat(`, NULL`, len(filterFields)+3)
-	for name, fill := range map[string]string{"fresh": fresh, "analyzed": company} {
+	for name, fill := range map[string]string{"fresh": fresh, "analyzed": analyzed} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool := pgtest.DB(t)
@@ -72,6 +81,17 @@ func TestPlans(t *testing.T) {
 				{"department", selectDepartment, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey", "departments_department_id", "department_leaders_pkey"}},
 				{"children", selectChildren, `'t', 'open_id', 'department_id', 'x', false, '-Infinity', '', 51`, []string{"departments_siblings", "departments_pkey"}},
 				{"ancestors", selectAncestors, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
+				{"group", selectGroup, `'t', 'x', 'department_id'`, []string{"groups_pkey"}},
+				{"groups", selectGroups, `'t', 0, 'department_id', false, '', 51`, []string{"groups_pkey"}},
+				{"group members", selectGroupMembers, `'t', 'union_id', 'department_id', 'x', false, '', '', '', 51`, []string{"groups_pkey", "group_members_pkey", "users_pkey", "departments_pkey"}},
+				{"group users", selectGroupUsers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, true, 100`, []string{"group_members_pkey", "departments_path", "memberships_pkey", "users_pkey"}},
+				{"user groups", selectUserGroups, `'t', 'user_id', 'open_department_id', 'x', false, true, '', 51`, []string{"users_user_id", "group_members_member", "groups_pkey"}},
+				{"unit", selectUnit, `'t', 'x'`, []string{"units_pkey"}},
+				{"units", selectUnits, `'t', false, '', 51`, []string{"units_pkey"}},
+				{"unit departments", selectUnitDepartments, `'t', 'open_id', 'open_department_id', 'x', false, '', 51`, []string{"unit_departments_pkey", "departments_pkey"}},
+				{"employee types", selectEmployeeTypes, `'t', false, '', 51`, []string{"employee_types_pkey"}},
+				{"custom attributes", selectCustomAttributes, `'t', false, '', 51`, []string{"custom_attributes_pkey"}},
+				{"scope nodes", selectScopeNodes, `'t', 'union_id', 'department_id', '', false, '', '', 51`, []string{"scopes_pkey", "users_pkey"}},
 				{"past", selectPast, `'t', 1`, []string{"event_log_pkey", "sweeps_"}},
 			} {
 				conn, err := reading.Acquire(t.Context())
@@ -90,8 +110,8 @@ func TestPlans(t *testing.T) {
 						t.Errorf("%s reads a whole table: %s", s.name, line)
 					}
 				}
-				// The walks that are meant: who left, only where asked for; sweeps from the newest back.
-				if strings.Contains(plan, "Index Cond: (tenant_key = $1)\n") && !slices.Contains([]string{"members", "past", "users of a department"}, s.name) {
+				// The walks that are meant: who left, only where asked for; sweeps from the newest back; all groups.
+				if strings.Contains(plan, "Index Cond: (tenant_key = $1)\n") && !slices.Contains([]string{"members", "past", "users of a department", "groups", "user groups"}, s.name) {
 					t.Errorf("%s reads a whole company:\n%s", s.name, plan)
 				}
 				if strings.Contains(plan, "JIT") {
@@ -99,6 +119,46 @@ func TestPlans(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSearchReadsNoMoreThanItAnswers counts the blocks that a search touches, whatever
+// comes before its prefix and however many fit.
+func TestSearchReadsNoMoreThanItAnswers(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.DB(t)
+	if _, err := pool.Exec(t.Context(), companyOf(t, 8000)); err != nil {
+		t.Fatal(err)
+	}
+	FillSearch(t, pool)
+	if _, err := pool.Exec(t.Context(), `VACUUM ANALYZE directory.search_keys`); err != nil {
+		t.Fatal(err)
+	}
+	reading, err := openSessions(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reading.Close)
+	for _, query := range []string{"z", "zw", "王", "明", "p"} {
+		var found []string
+		rows, err := reading.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) "+
+			strings.NewReplacer("$11", "NULL", "$10", "false", "$1", "'t'", "$2", "'open_id'", "$3", "'open_department_id'", "$4", "'{"+query+"}'",
+				"$5", "false", "$6", "-1", "$7", "''", "$8", "''", "$9", "51").Replace(selectFoundUsers), pgx.QueryExecModeSimpleProtocol)
+		if err == nil {
+			found, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := 0
+		for _, line := range found {
+			if _, err := fmt.Sscanf(strings.TrimSpace(line), "Buffers: shared hit=%d", &blocks); err == nil {
+				break // of the whole
+			}
+		}
+		if blocks == 0 || blocks > 2500 {
+			t.Errorf("%q touches %d blocks, want some hundred:\n%s", query, blocks, strings.Join(found, "\n"))
+		}
 	}
 }
 

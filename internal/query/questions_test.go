@@ -42,6 +42,18 @@ var asked = map[string][]proto.Message{
 	"ListDepartmentUsers":       {&pb.ListDepartmentUsersRequest{Department: "od-a"}, &pb.ListDepartmentUsersRequest{Department: "od-a", Recursive: true}},
 	"CountDepartmentUsers":      {&pb.CountDepartmentUsersRequest{Department: "od-a"}},
 
+	"GetGroup":             {&pb.GetGroupRequest{Group: "g1"}},
+	"ListGroups":           {&pb.ListGroupsRequest{}, &pb.ListGroupsRequest{Type: 2}},
+	"ListGroupMembers":     {&pb.ListGroupMembersRequest{Group: "g1"}, &pb.ListGroupMembersRequest{Group: "g1", MemberType: "user"}},
+	"ListGroupUsers":       {&pb.ListGroupUsersRequest{Group: "g1"}, &pb.ListGroupUsersRequest{Group: "g1", Recursive: true}},
+	"ListUserGroups":       {&pb.ListUserGroupsRequest{User: "ou_ann"}, &pb.ListUserGroupsRequest{User: "ou_ann", Recursive: true}},
+	"GetUnit":              {&pb.GetUnitRequest{Unit: "BU1"}},
+	"ListUnits":            {&pb.ListUnitsRequest{}},
+	"ListUnitDepartments":  {&pb.ListUnitDepartmentsRequest{Unit: "BU1"}},
+	"ListEmployeeTypes":    {&pb.ListEmployeeTypesRequest{}},
+	"ListCustomAttributes": {&pb.ListCustomAttributesRequest{}},
+	"ListScopeNodes":       {&pb.ListScopeNodesRequest{}},
+
 	"GetSyncStatus": {&pb.GetSyncStatusRequest{}},
 }
 
@@ -126,7 +138,7 @@ func mayHold(message protoreflect.MessageDescriptor, name protoreflect.Name) boo
 // TestEveryAnswerSaysWhenItIsFrom looks for what every answer has.
 func TestEveryAnswerSaysWhenItIsFrom(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 	for name, q := range questions(t) {
 		answer, err := q.ask(as(t, "reads"), b, q.request)
 		if err != nil {
@@ -153,7 +165,7 @@ func TestEveryAnswerSaysWhenItIsFrom(t *testing.T) {
 // in common.
 func TestEveryRPCRefusesNonsense(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 	nobody := protoreflect.ValueOfString("nobody")
 	for name, q := range questions(t) {
 		ask := func(field protoreflect.Name, value protoreflect.Value) error {
@@ -175,7 +187,7 @@ func TestEveryRPCRefusesNonsense(t *testing.T) {
 				wantField(t, ask(field.Name(), protoreflect.ValueOfInt32(-1)), "ARGUMENT_INVALID", string(field.Name()))
 			case "read_mask":
 				wantField(t, ask(field.Name(), protoreflect.ValueOfMessage((&fieldmaskpb.FieldMask{Paths: []string{"nothing"}}).ProtoReflect())), "ARGUMENT_INVALID", "read_mask")
-			case "user", "department":
+			case "user", "department", "group", "unit":
 				if code := codeOf(ask(field.Name(), nobody)); code.String() != "NotFound" {
 					t.Errorf("%s of nobody: %v", name, code)
 				}

@@ -35,11 +35,11 @@ const (
 // mirror never saw it.
 const rootID = "0"
 
-// directoryRequest is what all requests to the directory have in common.
+// directoryRequest is what all requests to the directory have in common. Those whose
+// answers name people or departments say by which id kind: GetUserIdType,
+// GetDepartmentIdType.
 type directoryRequest interface {
 	proto.Message
-	GetUserIdType() string
-	GetDepartmentIdType() string
 	GetReadMask() *fieldmaskpb.FieldMask
 	GetAtLeastAsFresh() string
 }
@@ -60,10 +60,17 @@ func (t terms) native() bool { return t.userIDType == openID && t.departmentIDTy
 // is about.
 func termsOf(ctx context.Context, req directoryRequest, resource protoreflect.MessageDescriptor) (t terms, err error) {
 	t.sensitive = callOf(ctx).client.sees(RoleSensitive)
-	if t.userIDType, err = oneOf("user_id_type", req.GetUserIdType(), openID, unionID, userID); err != nil {
+	var userType, departmentType string
+	if r, ok := req.(interface{ GetUserIdType() string }); ok {
+		userType = r.GetUserIdType()
+	}
+	if r, ok := req.(interface{ GetDepartmentIdType() string }); ok {
+		departmentType = r.GetDepartmentIdType()
+	}
+	if t.userIDType, err = oneOf("user_id_type", userType, openID, unionID, userID); err != nil {
 		return terms{}, err
 	}
-	if t.departmentIDType, err = oneOf("department_id_type", req.GetDepartmentIdType(), openDepartmentID, departmentID); err != nil {
+	if t.departmentIDType, err = oneOf("department_id_type", departmentType, openDepartmentID, departmentID); err != nil {
 		return terms{}, err
 	}
 	if t.mask, err = newMask(req.GetReadMask().GetPaths(), resource, t.sensitive); err != nil {

@@ -133,25 +133,29 @@ func (s *Service) SearchDepartments(ctx context.Context, req *pb.SearchDepartmen
 // not matter how many fit. Who has several keys that fit is found by the first, so
 // every other is asked whether there is one before it. Keys are compared byte by
 // byte, so that exact matches come first, and nothing in them has a meaning of its
-// own, as % would in LIKE. The range ends before the prefix followed by the last code
-// point, which no name has. Keys that the caller may not see are not there for him.
+// own, as % would in LIKE. The range has one beginning, the prefix or where the page
+// before ended: of two, the index may take the lower one. It ends before the prefix
+// followed by the last code point, which no name has. Keys that the caller may not see
+// are not there for him.
 const (
 	searchAsked = `asked AS (
     SELECT a.prefix, a.prefix || chr(1114111) AS beyond
     FROM unnest($4::text[]) AS a (prefix)
 ),
 steps AS (
-    SELECT s.part, CASE WHEN s.part::integer = $6 THEN $7 ELSE '' END AS key, CASE WHEN s.part::integer = $6 THEN $8 ELSE '' END AS id
+    SELECT s.part, a.prefix, a.beyond,
+           CASE WHEN s.part::integer = $6 AND $7 COLLATE "C" >= a.prefix COLLATE "C" THEN $7 ELSE a.prefix END AS key,
+           CASE WHEN s.part::integer = $6 AND $7 COLLATE "C" >= a.prefix COLLATE "C" THEN $8 ELSE '' END AS id
     FROM (VALUES (false), (true)) AS s (part)
+    CROSS JOIN asked AS a
     WHERE s.part::integer >= $6
 )`
 
 	searchRange = `
         WHERE k.tenant_key = $1
           AND k.part = s.part
-          AND k.key >= a.prefix
-          AND k.key < a.beyond
           AND (k.key, k.entity_id) > (s.key, s.id)
+          AND k.key < s.beyond
           AND ($10 OR NOT k.sensitive)
           AND NOT EXISTS (
               SELECT
@@ -164,13 +168,11 @@ steps AS (
 	searchReady = `coalesce((SELECT g.search_version > 0 FROM mirror.generation AS g WHERE g.state = 'serving'), false)`
 )
 
-const selectFoundUsers = `WITH ` + searchAsked + `,
-page AS (
-    SELECT DISTINCT f.part::integer AS part, f.key, f.entity_id
-    FROM steps AS s
-    CROSS JOIN asked AS a
+// foundUsers and foundDepartments are the next keys of a step s that fit.
+const (
+	foundUsers = `
     CROSS JOIN LATERAL (
-        SELECT k.part, k.key, k.entity_id
+        SELECT k.part::integer AS part, k.key, k.entity_id
         FROM directory.search_keys AS k
         JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = k.entity_id` + searchRange + `
           AND k.entity_kind = 'user'
@@ -181,21 +183,11 @@ page AS (
               WHERE position(w.run IN concat_ws(' ', u.name, u.en_name, u.nickname)) = 0)
         ORDER BY k.key, k.entity_id
         LIMIT $9
-    ) AS f
-    ORDER BY part, f.key, f.entity_id
-    LIMIT $9
-)
-SELECT ` + momentColumns + `, ` + searchReady + `, coalesce(p.part, 0), coalesce(p.key, ''), coalesce(p.entity_id, ''),` + userColumns + `,` + userReferencesAsked + fromMoment + `
-LEFT JOIN (page AS p JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = p.entity_id) ON true
-ORDER BY p.part, p.key, p.entity_id`
+    ) AS f`
 
-const selectFoundDepartments = `WITH ` + searchAsked + `,
-page AS (
-    SELECT DISTINCT f.part::integer AS part, f.key, f.entity_id
-    FROM steps AS s
-    CROSS JOIN asked AS a
+	foundDepartments = `
     CROSS JOIN LATERAL (
-        SELECT k.part, k.key, k.entity_id
+        SELECT k.part::integer AS part, k.key, k.entity_id
         FROM directory.search_keys AS k
         JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = k.entity_id` + searchRange + `
           AND k.entity_kind = 'department'
@@ -206,10 +198,43 @@ page AS (
               WHERE position(w.run IN concat_ws(' ', d.name, d.i18n_name ->> 'zh_cn', d.i18n_name ->> 'ja_jp', d.i18n_name ->> 'en_us')) = 0)
         ORDER BY k.key, k.entity_id
         LIMIT $9
-    ) AS f
-    ORDER BY part, f.key, f.entity_id
+    ) AS f`
+
+	// Parts of names are looked through only where the beginnings do not fill the page:
+	// most who are found there were found before, and finding that out takes time.
+	foundWhole = `,
+whole AS (
+    SELECT f.part, f.key, f.entity_id
+    FROM steps AS s`
+
+	foundParts = `
+    WHERE NOT s.part
+),
+parts AS (
+    SELECT f.part, f.key, f.entity_id
+    FROM steps AS s`
+
+	foundPage = `
+    WHERE s.part AND (SELECT count(*) FROM whole) < $9
+),
+page AS (
+    SELECT w.part, w.key, w.entity_id
+    FROM whole AS w
+    UNION -- by several prefixes somebody is found twice
+    SELECT p.part, p.key, p.entity_id
+    FROM parts AS p
+    ORDER BY part, key, entity_id
     LIMIT $9
 )
-SELECT ` + momentColumns + `, ` + searchReady + `, coalesce(p.part, 0), coalesce(p.key, ''), coalesce(p.entity_id, ''),` + departmentColumns + fromMoment + `
+SELECT ` + momentColumns + `, ` + searchReady + `, coalesce(p.part, 0), coalesce(p.key, ''), coalesce(p.entity_id, ''),`
+)
+
+const selectFoundUsers = `WITH ` + searchAsked + foundWhole + foundUsers + foundParts + foundUsers + foundPage +
+	userColumns + `,` + userReferencesAsked + fromMoment + `
+LEFT JOIN (page AS p JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = p.entity_id) ON true
+ORDER BY p.part, p.key, p.entity_id`
+
+const selectFoundDepartments = `WITH ` + searchAsked + foundWhole + foundDepartments + foundParts + foundDepartments + foundPage +
+	departmentColumns + fromMoment + `
 LEFT JOIN (page AS p JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = p.entity_id) ON true
 ORDER BY p.part, p.key, p.entity_id`

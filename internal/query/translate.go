@@ -169,17 +169,18 @@ LEFT JOIN LATERAL (
     SELECT u.removed_at, u.open_id, u.union_id, u.user_id, u.email, u.enterprise_email, u.mobile, u.employee_no
     FROM (
         SELECT c.open_id FROM directory.users AS c WHERE $2 = 'open_id' AND c.tenant_key = $1 AND c.open_id = a.id
-        UNION
+        UNION ALL
         SELECT c.open_id FROM directory.users AS c WHERE $2 = 'union_id' AND c.tenant_key = $1 AND c.union_id = a.id
-        UNION
+        UNION ALL
         SELECT c.open_id FROM directory.users AS c WHERE $2 = 'user_id' AND c.tenant_key = $1 AND c.user_id = a.id
-        UNION
+        UNION ALL
         SELECT c.open_id FROM directory.users AS c WHERE $2 = 'email' AND c.tenant_key = $1 AND lower(c.email) = lower(a.id)
-        UNION
+        UNION ALL
         SELECT c.open_id FROM directory.users AS c WHERE $2 IN ('email', 'enterprise_email') AND c.tenant_key = $1 AND lower(c.enterprise_email) = lower(a.id)
-        UNION
+          AND ($2 <> 'email' OR lower(c.email) IS DISTINCT FROM lower(a.id)) -- who has it twice is one person
+        UNION ALL
         SELECT c.open_id FROM directory.users AS c WHERE $2 = 'mobile' AND c.tenant_key = $1 AND c.mobile IN (a.id, a.other)
-        UNION
+        UNION ALL
         SELECT c.open_id FROM directory.users AS c WHERE $2 = 'employee_no' AND c.tenant_key = $1 AND c.employee_no = a.id
     ) AS k
     JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = k.open_id

@@ -63,6 +63,7 @@ func (t *tenant) crawlWith(ctx context.Context, c *Crawl) {
 	if t.cfg.Reread != crawl.RereadNever {
 		group.Go(func() error { c.reread.Run(ctx); return nil })
 	}
+	group.Go(func() error { c.polls.Run(ctx); return nil })
 	group.Go(func() error { t.sweeps.Run(ctx, c.Crawler); return nil })
 	group.Go(func() error { t.operator.run(ctx, c); return nil })
 	drift := crawl.NewDrift(crawl.DriftConfig{

@@ -26,6 +26,7 @@ type tenant struct {
 
 	receive  *receiver
 	rereads  *crawl.RereadMetrics
+	polls    *crawl.PollMetrics
 	sweeps   *crawl.Sweeper
 	operator *operator
 }
@@ -41,6 +42,9 @@ func openTenant(ctx context.Context, s *Service, cfg config.Config) (*tenant, er
 	}
 	var err error
 	if t.rereads, err = crawl.NewRereadMetrics(t.metrics, s.db.Pool, cfg.FeishuTenantKey); err != nil {
+		return nil, err
+	}
+	if t.polls, err = crawl.NewPollMetrics(t.metrics); err != nil {
 		return nil, err
 	}
 	if t.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: t.metrics}); err != nil {

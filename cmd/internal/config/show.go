@@ -53,6 +53,7 @@ func (c Config) ofTenant() []slog.Attr {
 		slog.String("feishu_verification_token", showSecret(c.FeishuVerificationToken)),
 		slog.String("feishu_encrypt_key", showSecret(c.FeishuEncryptKey)),
 		slog.String("max_removals", c.MaxRemovals.String()),
+		slog.String("poll_intervals", c.PollIntervals.String()),
 	}
 }
 

@@ -1571,7 +1571,7 @@ var File_orgmirror_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a'orgmirror/v1/department_structure.proto\x1a\x17orgmirror/v1/user.proto\x1a\x1eorgmirror/v1/user_lookup.proto\x1a!orgmirror/v1/user_structure.proto\"\xd8\x01\n" +
+	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a'orgmirror/v1/department_structure.proto\x1a\x18orgmirror/v1/group.proto\x1a\x1borgmirror/v1/resource.proto\x1a\x17orgmirror/v1/unit.proto\x1a\x17orgmirror/v1/user.proto\x1a\x1eorgmirror/v1/user_lookup.proto\x1a!orgmirror/v1/user_structure.proto\"\xd8\x01\n" +
 	"\x0eGetUserRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1735,7 +1735,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position2\xb0\x0f\n" +
+	"\t_position2\x9d\x17\n" +
 	"\x10DirectoryService\x12F\n" +
 	"\aGetUser\x12\x1c.orgmirror.v1.GetUserRequest\x1a\x1d.orgmirror.v1.GetUserResponse\x12X\n" +
 	"\rBatchGetUsers\x12\".orgmirror.v1.BatchGetUsersRequest\x1a#.orgmirror.v1.BatchGetUsersResponse\x12R\n" +
@@ -1755,7 +1755,19 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x19ListDepartmentDescendants\x12..orgmirror.v1.ListDepartmentDescendantsRequest\x1a/.orgmirror.v1.ListDepartmentDescendantsResponse\x12d\n" +
 	"\x11GetDepartmentPath\x12&.orgmirror.v1.GetDepartmentPathRequest\x1a'.orgmirror.v1.GetDepartmentPathResponse\x12p\n" +
 	"\x15ListDepartmentLeaders\x12*.orgmirror.v1.ListDepartmentLeadersRequest\x1a+.orgmirror.v1.ListDepartmentLeadersResponse\x12m\n" +
-	"\x14CountDepartmentUsers\x12).orgmirror.v1.CountDepartmentUsersRequest\x1a*.orgmirror.v1.CountDepartmentUsersResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
+	"\x14CountDepartmentUsers\x12).orgmirror.v1.CountDepartmentUsersRequest\x1a*.orgmirror.v1.CountDepartmentUsersResponse\x12I\n" +
+	"\bGetGroup\x12\x1d.orgmirror.v1.GetGroupRequest\x1a\x1e.orgmirror.v1.GetGroupResponse\x12O\n" +
+	"\n" +
+	"ListGroups\x12\x1f.orgmirror.v1.ListGroupsRequest\x1a .orgmirror.v1.ListGroupsResponse\x12a\n" +
+	"\x10ListGroupMembers\x12%.orgmirror.v1.ListGroupMembersRequest\x1a&.orgmirror.v1.ListGroupMembersResponse\x12[\n" +
+	"\x0eListGroupUsers\x12#.orgmirror.v1.ListGroupUsersRequest\x1a$.orgmirror.v1.ListGroupUsersResponse\x12[\n" +
+	"\x0eListUserGroups\x12#.orgmirror.v1.ListUserGroupsRequest\x1a$.orgmirror.v1.ListUserGroupsResponse\x12F\n" +
+	"\aGetUnit\x12\x1c.orgmirror.v1.GetUnitRequest\x1a\x1d.orgmirror.v1.GetUnitResponse\x12L\n" +
+	"\tListUnits\x12\x1e.orgmirror.v1.ListUnitsRequest\x1a\x1f.orgmirror.v1.ListUnitsResponse\x12j\n" +
+	"\x13ListUnitDepartments\x12(.orgmirror.v1.ListUnitDepartmentsRequest\x1a).orgmirror.v1.ListUnitDepartmentsResponse\x12d\n" +
+	"\x11ListEmployeeTypes\x12&.orgmirror.v1.ListEmployeeTypesRequest\x1a'.orgmirror.v1.ListEmployeeTypesResponse\x12m\n" +
+	"\x14ListCustomAttributes\x12).orgmirror.v1.ListCustomAttributesRequest\x1a*.orgmirror.v1.ListCustomAttributesResponse\x12[\n" +
+	"\x0eListScopeNodes\x12#.orgmirror.v1.ListScopeNodesRequest\x1a$.orgmirror.v1.ListScopeNodesResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (
 	file_orgmirror_v1_directory_service_proto_rawDescOnce sync.Once
@@ -1803,18 +1815,40 @@ var file_orgmirror_v1_directory_service_proto_goTypes = []any{
 	(*GetDepartmentPathRequest)(nil),          // 29: orgmirror.v1.GetDepartmentPathRequest
 	(*ListDepartmentLeadersRequest)(nil),      // 30: orgmirror.v1.ListDepartmentLeadersRequest
 	(*CountDepartmentUsersRequest)(nil),       // 31: orgmirror.v1.CountDepartmentUsersRequest
-	(*ListUsersResponse)(nil),                 // 32: orgmirror.v1.ListUsersResponse
-	(*TranslateUserIdsResponse)(nil),          // 33: orgmirror.v1.TranslateUserIdsResponse
-	(*ListUserManagersResponse)(nil),          // 34: orgmirror.v1.ListUserManagersResponse
-	(*ListUserReportsResponse)(nil),           // 35: orgmirror.v1.ListUserReportsResponse
-	(*ListUserDottedLineLeadersResponse)(nil), // 36: orgmirror.v1.ListUserDottedLineLeadersResponse
-	(*ListUserDepartmentsResponse)(nil),       // 37: orgmirror.v1.ListUserDepartmentsResponse
-	(*BatchGetDepartmentsResponse)(nil),       // 38: orgmirror.v1.BatchGetDepartmentsResponse
-	(*SearchDepartmentsResponse)(nil),         // 39: orgmirror.v1.SearchDepartmentsResponse
-	(*ListDepartmentDescendantsResponse)(nil), // 40: orgmirror.v1.ListDepartmentDescendantsResponse
-	(*GetDepartmentPathResponse)(nil),         // 41: orgmirror.v1.GetDepartmentPathResponse
-	(*ListDepartmentLeadersResponse)(nil),     // 42: orgmirror.v1.ListDepartmentLeadersResponse
-	(*CountDepartmentUsersResponse)(nil),      // 43: orgmirror.v1.CountDepartmentUsersResponse
+	(*GetGroupRequest)(nil),                   // 32: orgmirror.v1.GetGroupRequest
+	(*ListGroupsRequest)(nil),                 // 33: orgmirror.v1.ListGroupsRequest
+	(*ListGroupMembersRequest)(nil),           // 34: orgmirror.v1.ListGroupMembersRequest
+	(*ListGroupUsersRequest)(nil),             // 35: orgmirror.v1.ListGroupUsersRequest
+	(*ListUserGroupsRequest)(nil),             // 36: orgmirror.v1.ListUserGroupsRequest
+	(*GetUnitRequest)(nil),                    // 37: orgmirror.v1.GetUnitRequest
+	(*ListUnitsRequest)(nil),                  // 38: orgmirror.v1.ListUnitsRequest
+	(*ListUnitDepartmentsRequest)(nil),        // 39: orgmirror.v1.ListUnitDepartmentsRequest
+	(*ListEmployeeTypesRequest)(nil),          // 40: orgmirror.v1.ListEmployeeTypesRequest
+	(*ListCustomAttributesRequest)(nil),       // 41: orgmirror.v1.ListCustomAttributesRequest
+	(*ListScopeNodesRequest)(nil),             // 42: orgmirror.v1.ListScopeNodesRequest
+	(*ListUsersResponse)(nil),                 // 43: orgmirror.v1.ListUsersResponse
+	(*TranslateUserIdsResponse)(nil),          // 44: orgmirror.v1.TranslateUserIdsResponse
+	(*ListUserManagersResponse)(nil),          // 45: orgmirror.v1.ListUserManagersResponse
+	(*ListUserReportsResponse)(nil),           // 46: orgmirror.v1.ListUserReportsResponse
+	(*ListUserDottedLineLeadersResponse)(nil), // 47: orgmirror.v1.ListUserDottedLineLeadersResponse
+	(*ListUserDepartmentsResponse)(nil),       // 48: orgmirror.v1.ListUserDepartmentsResponse
+	(*BatchGetDepartmentsResponse)(nil),       // 49: orgmirror.v1.BatchGetDepartmentsResponse
+	(*SearchDepartmentsResponse)(nil),         // 50: orgmirror.v1.SearchDepartmentsResponse
+	(*ListDepartmentDescendantsResponse)(nil), // 51: orgmirror.v1.ListDepartmentDescendantsResponse
+	(*GetDepartmentPathResponse)(nil),         // 52: orgmirror.v1.GetDepartmentPathResponse
+	(*ListDepartmentLeadersResponse)(nil),     // 53: orgmirror.v1.ListDepartmentLeadersResponse
+	(*CountDepartmentUsersResponse)(nil),      // 54: orgmirror.v1.CountDepartmentUsersResponse
+	(*GetGroupResponse)(nil),                  // 55: orgmirror.v1.GetGroupResponse
+	(*ListGroupsResponse)(nil),                // 56: orgmirror.v1.ListGroupsResponse
+	(*ListGroupMembersResponse)(nil),          // 57: orgmirror.v1.ListGroupMembersResponse
+	(*ListGroupUsersResponse)(nil),            // 58: orgmirror.v1.ListGroupUsersResponse
+	(*ListUserGroupsResponse)(nil),            // 59: orgmirror.v1.ListUserGroupsResponse
+	(*GetUnitResponse)(nil),                   // 60: orgmirror.v1.GetUnitResponse
+	(*ListUnitsResponse)(nil),                 // 61: orgmirror.v1.ListUnitsResponse
+	(*ListUnitDepartmentsResponse)(nil),       // 62: orgmirror.v1.ListUnitDepartmentsResponse
+	(*ListEmployeeTypesResponse)(nil),         // 63: orgmirror.v1.ListEmployeeTypesResponse
+	(*ListCustomAttributesResponse)(nil),      // 64: orgmirror.v1.ListCustomAttributesResponse
+	(*ListScopeNodesResponse)(nil),            // 65: orgmirror.v1.ListScopeNodesResponse
 }
 var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	15, // 0: orgmirror.v1.GetUserRequest.read_mask:type_name -> google.protobuf.FieldMask
@@ -1872,27 +1906,49 @@ var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	29, // 52: orgmirror.v1.DirectoryService.GetDepartmentPath:input_type -> orgmirror.v1.GetDepartmentPathRequest
 	30, // 53: orgmirror.v1.DirectoryService.ListDepartmentLeaders:input_type -> orgmirror.v1.ListDepartmentLeadersRequest
 	31, // 54: orgmirror.v1.DirectoryService.CountDepartmentUsers:input_type -> orgmirror.v1.CountDepartmentUsersRequest
-	1,  // 55: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
-	3,  // 56: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
-	6,  // 57: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
-	8,  // 58: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
-	10, // 59: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
-	12, // 60: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
-	14, // 61: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
-	32, // 62: orgmirror.v1.DirectoryService.ListUsers:output_type -> orgmirror.v1.ListUsersResponse
-	33, // 63: orgmirror.v1.DirectoryService.TranslateUserIds:output_type -> orgmirror.v1.TranslateUserIdsResponse
-	34, // 64: orgmirror.v1.DirectoryService.ListUserManagers:output_type -> orgmirror.v1.ListUserManagersResponse
-	35, // 65: orgmirror.v1.DirectoryService.ListUserReports:output_type -> orgmirror.v1.ListUserReportsResponse
-	36, // 66: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:output_type -> orgmirror.v1.ListUserDottedLineLeadersResponse
-	37, // 67: orgmirror.v1.DirectoryService.ListUserDepartments:output_type -> orgmirror.v1.ListUserDepartmentsResponse
-	38, // 68: orgmirror.v1.DirectoryService.BatchGetDepartments:output_type -> orgmirror.v1.BatchGetDepartmentsResponse
-	39, // 69: orgmirror.v1.DirectoryService.SearchDepartments:output_type -> orgmirror.v1.SearchDepartmentsResponse
-	40, // 70: orgmirror.v1.DirectoryService.ListDepartmentDescendants:output_type -> orgmirror.v1.ListDepartmentDescendantsResponse
-	41, // 71: orgmirror.v1.DirectoryService.GetDepartmentPath:output_type -> orgmirror.v1.GetDepartmentPathResponse
-	42, // 72: orgmirror.v1.DirectoryService.ListDepartmentLeaders:output_type -> orgmirror.v1.ListDepartmentLeadersResponse
-	43, // 73: orgmirror.v1.DirectoryService.CountDepartmentUsers:output_type -> orgmirror.v1.CountDepartmentUsersResponse
-	55, // [55:74] is the sub-list for method output_type
-	36, // [36:55] is the sub-list for method input_type
+	32, // 55: orgmirror.v1.DirectoryService.GetGroup:input_type -> orgmirror.v1.GetGroupRequest
+	33, // 56: orgmirror.v1.DirectoryService.ListGroups:input_type -> orgmirror.v1.ListGroupsRequest
+	34, // 57: orgmirror.v1.DirectoryService.ListGroupMembers:input_type -> orgmirror.v1.ListGroupMembersRequest
+	35, // 58: orgmirror.v1.DirectoryService.ListGroupUsers:input_type -> orgmirror.v1.ListGroupUsersRequest
+	36, // 59: orgmirror.v1.DirectoryService.ListUserGroups:input_type -> orgmirror.v1.ListUserGroupsRequest
+	37, // 60: orgmirror.v1.DirectoryService.GetUnit:input_type -> orgmirror.v1.GetUnitRequest
+	38, // 61: orgmirror.v1.DirectoryService.ListUnits:input_type -> orgmirror.v1.ListUnitsRequest
+	39, // 62: orgmirror.v1.DirectoryService.ListUnitDepartments:input_type -> orgmirror.v1.ListUnitDepartmentsRequest
+	40, // 63: orgmirror.v1.DirectoryService.ListEmployeeTypes:input_type -> orgmirror.v1.ListEmployeeTypesRequest
+	41, // 64: orgmirror.v1.DirectoryService.ListCustomAttributes:input_type -> orgmirror.v1.ListCustomAttributesRequest
+	42, // 65: orgmirror.v1.DirectoryService.ListScopeNodes:input_type -> orgmirror.v1.ListScopeNodesRequest
+	1,  // 66: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
+	3,  // 67: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
+	6,  // 68: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
+	8,  // 69: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
+	10, // 70: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
+	12, // 71: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
+	14, // 72: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
+	43, // 73: orgmirror.v1.DirectoryService.ListUsers:output_type -> orgmirror.v1.ListUsersResponse
+	44, // 74: orgmirror.v1.DirectoryService.TranslateUserIds:output_type -> orgmirror.v1.TranslateUserIdsResponse
+	45, // 75: orgmirror.v1.DirectoryService.ListUserManagers:output_type -> orgmirror.v1.ListUserManagersResponse
+	46, // 76: orgmirror.v1.DirectoryService.ListUserReports:output_type -> orgmirror.v1.ListUserReportsResponse
+	47, // 77: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:output_type -> orgmirror.v1.ListUserDottedLineLeadersResponse
+	48, // 78: orgmirror.v1.DirectoryService.ListUserDepartments:output_type -> orgmirror.v1.ListUserDepartmentsResponse
+	49, // 79: orgmirror.v1.DirectoryService.BatchGetDepartments:output_type -> orgmirror.v1.BatchGetDepartmentsResponse
+	50, // 80: orgmirror.v1.DirectoryService.SearchDepartments:output_type -> orgmirror.v1.SearchDepartmentsResponse
+	51, // 81: orgmirror.v1.DirectoryService.ListDepartmentDescendants:output_type -> orgmirror.v1.ListDepartmentDescendantsResponse
+	52, // 82: orgmirror.v1.DirectoryService.GetDepartmentPath:output_type -> orgmirror.v1.GetDepartmentPathResponse
+	53, // 83: orgmirror.v1.DirectoryService.ListDepartmentLeaders:output_type -> orgmirror.v1.ListDepartmentLeadersResponse
+	54, // 84: orgmirror.v1.DirectoryService.CountDepartmentUsers:output_type -> orgmirror.v1.CountDepartmentUsersResponse
+	55, // 85: orgmirror.v1.DirectoryService.GetGroup:output_type -> orgmirror.v1.GetGroupResponse
+	56, // 86: orgmirror.v1.DirectoryService.ListGroups:output_type -> orgmirror.v1.ListGroupsResponse
+	57, // 87: orgmirror.v1.DirectoryService.ListGroupMembers:output_type -> orgmirror.v1.ListGroupMembersResponse
+	58, // 88: orgmirror.v1.DirectoryService.ListGroupUsers:output_type -> orgmirror.v1.ListGroupUsersResponse
+	59, // 89: orgmirror.v1.DirectoryService.ListUserGroups:output_type -> orgmirror.v1.ListUserGroupsResponse
+	60, // 90: orgmirror.v1.DirectoryService.GetUnit:output_type -> orgmirror.v1.GetUnitResponse
+	61, // 91: orgmirror.v1.DirectoryService.ListUnits:output_type -> orgmirror.v1.ListUnitsResponse
+	62, // 92: orgmirror.v1.DirectoryService.ListUnitDepartments:output_type -> orgmirror.v1.ListUnitDepartmentsResponse
+	63, // 93: orgmirror.v1.DirectoryService.ListEmployeeTypes:output_type -> orgmirror.v1.ListEmployeeTypesResponse
+	64, // 94: orgmirror.v1.DirectoryService.ListCustomAttributes:output_type -> orgmirror.v1.ListCustomAttributesResponse
+	65, // 95: orgmirror.v1.DirectoryService.ListScopeNodes:output_type -> orgmirror.v1.ListScopeNodesResponse
+	66, // [66:96] is the sub-list for method output_type
+	36, // [36:66] is the sub-list for method input_type
 	36, // [36:36] is the sub-list for extension type_name
 	36, // [36:36] is the sub-list for extension extendee
 	0,  // [0:36] is the sub-list for field type_name
@@ -1905,6 +1961,9 @@ func file_orgmirror_v1_directory_service_proto_init() {
 	}
 	file_orgmirror_v1_department_proto_init()
 	file_orgmirror_v1_department_structure_proto_init()
+	file_orgmirror_v1_group_proto_init()
+	file_orgmirror_v1_resource_proto_init()
+	file_orgmirror_v1_unit_proto_init()
 	file_orgmirror_v1_user_proto_init()
 	file_orgmirror_v1_user_lookup_proto_init()
 	file_orgmirror_v1_user_structure_proto_init()

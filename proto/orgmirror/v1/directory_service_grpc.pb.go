@@ -38,6 +38,17 @@ const (
 	DirectoryService_GetDepartmentPath_FullMethodName         = "/orgmirror.v1.DirectoryService/GetDepartmentPath"
 	DirectoryService_ListDepartmentLeaders_FullMethodName     = "/orgmirror.v1.DirectoryService/ListDepartmentLeaders"
 	DirectoryService_CountDepartmentUsers_FullMethodName      = "/orgmirror.v1.DirectoryService/CountDepartmentUsers"
+	DirectoryService_GetGroup_FullMethodName                  = "/orgmirror.v1.DirectoryService/GetGroup"
+	DirectoryService_ListGroups_FullMethodName                = "/orgmirror.v1.DirectoryService/ListGroups"
+	DirectoryService_ListGroupMembers_FullMethodName          = "/orgmirror.v1.DirectoryService/ListGroupMembers"
+	DirectoryService_ListGroupUsers_FullMethodName            = "/orgmirror.v1.DirectoryService/ListGroupUsers"
+	DirectoryService_ListUserGroups_FullMethodName            = "/orgmirror.v1.DirectoryService/ListUserGroups"
+	DirectoryService_GetUnit_FullMethodName                   = "/orgmirror.v1.DirectoryService/GetUnit"
+	DirectoryService_ListUnits_FullMethodName                 = "/orgmirror.v1.DirectoryService/ListUnits"
+	DirectoryService_ListUnitDepartments_FullMethodName       = "/orgmirror.v1.DirectoryService/ListUnitDepartments"
+	DirectoryService_ListEmployeeTypes_FullMethodName         = "/orgmirror.v1.DirectoryService/ListEmployeeTypes"
+	DirectoryService_ListCustomAttributes_FullMethodName      = "/orgmirror.v1.DirectoryService/ListCustomAttributes"
+	DirectoryService_ListScopeNodes_FullMethodName            = "/orgmirror.v1.DirectoryService/ListScopeNodes"
 )
 
 // DirectoryServiceClient is the client API for DirectoryService service.
@@ -143,6 +154,40 @@ type DirectoryServiceClient interface {
 	// CountDepartmentUsers counts the people of a department, directly and with
 	// those of all departments below. NOT_FOUND for an unknown department.
 	CountDepartmentUsers(ctx context.Context, in *CountDepartmentUsersRequest, opts ...grpc.CallOption) (*CountDepartmentUsersResponse, error)
+	// GetGroup reads one group. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (GROUP_NOT_FOUND) for an id that the mirror has never seen.
+	GetGroup(ctx context.Context, in *GetGroupRequest, opts ...grpc.CallOption) (*GetGroupResponse, error)
+	// ListGroups lists the groups by group_id.
+	ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error)
+	// ListGroupMembers lists who and what is in a group by itself: departments, then
+	// people, each by their open id. NOT_FOUND for an unknown group.
+	ListGroupMembers(ctx context.Context, in *ListGroupMembersRequest, opts ...grpc.CallOption) (*ListGroupMembersResponse, error)
+	// ListGroupUsers lists the people of a group by open_id: those who are in it by
+	// themselves, or, with recursive, those of its departments and of all below these
+	// too, each person once. Whom the mirror does not know is left out. NOT_FOUND for
+	// an unknown group.
+	ListGroupUsers(ctx context.Context, in *ListGroupUsersRequest, opts ...grpc.CallOption) (*ListGroupUsersResponse, error)
+	// ListUserGroups lists the groups of a person by group_id: those that they are in by
+	// themselves, or, with recursive, those of their departments and of all above these
+	// too, each group once. NOT_FOUND (USER_NOT_FOUND) for an unknown person.
+	ListUserGroups(ctx context.Context, in *ListUserGroupsRequest, opts ...grpc.CallOption) (*ListUserGroupsResponse, error)
+	// GetUnit reads one unit. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (UNIT_NOT_FOUND) for an id that the mirror has never seen.
+	GetUnit(ctx context.Context, in *GetUnitRequest, opts ...grpc.CallOption) (*GetUnitResponse, error)
+	// ListUnits lists the units by unit_id.
+	ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error)
+	// ListUnitDepartments lists the departments that are bound to a unit, by
+	// open_department_id; those below them are not bound by themselves. Which the mirror
+	// does not know is left out. NOT_FOUND for an unknown unit.
+	ListUnitDepartments(ctx context.Context, in *ListUnitDepartmentsRequest, opts ...grpc.CallOption) (*ListUnitDepartmentsResponse, error)
+	// ListEmployeeTypes lists the company's employee types by enum_id.
+	ListEmployeeTypes(ctx context.Context, in *ListEmployeeTypesRequest, opts ...grpc.CallOption) (*ListEmployeeTypesResponse, error)
+	// ListCustomAttributes lists the definitions of the company's own fields by id.
+	ListCustomAttributes(ctx context.Context, in *ListCustomAttributesRequest, opts ...grpc.CallOption) (*ListCustomAttributesResponse, error)
+	// ListScopeNodes lists what the mirror's app may see, by type and open id: the nodes
+	// of its contact range, with everything below them; for all staff the departments of
+	// the first level, the people of the root, and all groups.
+	ListScopeNodes(ctx context.Context, in *ListScopeNodesRequest, opts ...grpc.CallOption) (*ListScopeNodesResponse, error)
 }
 
 type directoryServiceClient struct {
@@ -343,6 +388,116 @@ func (c *directoryServiceClient) CountDepartmentUsers(ctx context.Context, in *C
 	return out, nil
 }
 
+func (c *directoryServiceClient) GetGroup(ctx context.Context, in *GetGroupRequest, opts ...grpc.CallOption) (*GetGroupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetGroupResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetGroup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGroupsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListGroups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListGroupMembers(ctx context.Context, in *ListGroupMembersRequest, opts ...grpc.CallOption) (*ListGroupMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGroupMembersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListGroupMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListGroupUsers(ctx context.Context, in *ListGroupUsersRequest, opts ...grpc.CallOption) (*ListGroupUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGroupUsersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListGroupUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUserGroups(ctx context.Context, in *ListUserGroupsRequest, opts ...grpc.CallOption) (*ListUserGroupsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUserGroupsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUserGroups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) GetUnit(ctx context.Context, in *GetUnitRequest, opts ...grpc.CallOption) (*GetUnitResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetUnitResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetUnit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUnitsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUnits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUnitDepartments(ctx context.Context, in *ListUnitDepartmentsRequest, opts ...grpc.CallOption) (*ListUnitDepartmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUnitDepartmentsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUnitDepartments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListEmployeeTypes(ctx context.Context, in *ListEmployeeTypesRequest, opts ...grpc.CallOption) (*ListEmployeeTypesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEmployeeTypesResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListEmployeeTypes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListCustomAttributes(ctx context.Context, in *ListCustomAttributesRequest, opts ...grpc.CallOption) (*ListCustomAttributesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCustomAttributesResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListCustomAttributes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListScopeNodes(ctx context.Context, in *ListScopeNodesRequest, opts ...grpc.CallOption) (*ListScopeNodesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListScopeNodesResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListScopeNodes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DirectoryServiceServer is the server API for DirectoryService service.
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
@@ -446,6 +601,40 @@ type DirectoryServiceServer interface {
 	// CountDepartmentUsers counts the people of a department, directly and with
 	// those of all departments below. NOT_FOUND for an unknown department.
 	CountDepartmentUsers(context.Context, *CountDepartmentUsersRequest) (*CountDepartmentUsersResponse, error)
+	// GetGroup reads one group. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (GROUP_NOT_FOUND) for an id that the mirror has never seen.
+	GetGroup(context.Context, *GetGroupRequest) (*GetGroupResponse, error)
+	// ListGroups lists the groups by group_id.
+	ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error)
+	// ListGroupMembers lists who and what is in a group by itself: departments, then
+	// people, each by their open id. NOT_FOUND for an unknown group.
+	ListGroupMembers(context.Context, *ListGroupMembersRequest) (*ListGroupMembersResponse, error)
+	// ListGroupUsers lists the people of a group by open_id: those who are in it by
+	// themselves, or, with recursive, those of its departments and of all below these
+	// too, each person once. Whom the mirror does not know is left out. NOT_FOUND for
+	// an unknown group.
+	ListGroupUsers(context.Context, *ListGroupUsersRequest) (*ListGroupUsersResponse, error)
+	// ListUserGroups lists the groups of a person by group_id: those that they are in by
+	// themselves, or, with recursive, those of their departments and of all above these
+	// too, each group once. NOT_FOUND (USER_NOT_FOUND) for an unknown person.
+	ListUserGroups(context.Context, *ListUserGroupsRequest) (*ListUserGroupsResponse, error)
+	// GetUnit reads one unit. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (UNIT_NOT_FOUND) for an id that the mirror has never seen.
+	GetUnit(context.Context, *GetUnitRequest) (*GetUnitResponse, error)
+	// ListUnits lists the units by unit_id.
+	ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error)
+	// ListUnitDepartments lists the departments that are bound to a unit, by
+	// open_department_id; those below them are not bound by themselves. Which the mirror
+	// does not know is left out. NOT_FOUND for an unknown unit.
+	ListUnitDepartments(context.Context, *ListUnitDepartmentsRequest) (*ListUnitDepartmentsResponse, error)
+	// ListEmployeeTypes lists the company's employee types by enum_id.
+	ListEmployeeTypes(context.Context, *ListEmployeeTypesRequest) (*ListEmployeeTypesResponse, error)
+	// ListCustomAttributes lists the definitions of the company's own fields by id.
+	ListCustomAttributes(context.Context, *ListCustomAttributesRequest) (*ListCustomAttributesResponse, error)
+	// ListScopeNodes lists what the mirror's app may see, by type and open id: the nodes
+	// of its contact range, with everything below them; for all staff the departments of
+	// the first level, the people of the root, and all groups.
+	ListScopeNodes(context.Context, *ListScopeNodesRequest) (*ListScopeNodesResponse, error)
 	mustEmbedUnimplementedDirectoryServiceServer()
 }
 
@@ -512,6 +701,39 @@ func (UnimplementedDirectoryServiceServer) ListDepartmentLeaders(context.Context
 }
 func (UnimplementedDirectoryServiceServer) CountDepartmentUsers(context.Context, *CountDepartmentUsersRequest) (*CountDepartmentUsersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountDepartmentUsers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetGroup(context.Context, *GetGroupRequest) (*GetGroupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetGroup not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGroups not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListGroupMembers(context.Context, *ListGroupMembersRequest) (*ListGroupMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGroupMembers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListGroupUsers(context.Context, *ListGroupUsersRequest) (*ListGroupUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGroupUsers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUserGroups(context.Context, *ListUserGroupsRequest) (*ListUserGroupsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUserGroups not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetUnit(context.Context, *GetUnitRequest) (*GetUnitResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUnit not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUnits not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUnitDepartments(context.Context, *ListUnitDepartmentsRequest) (*ListUnitDepartmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUnitDepartments not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListEmployeeTypes(context.Context, *ListEmployeeTypesRequest) (*ListEmployeeTypesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEmployeeTypes not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListCustomAttributes(context.Context, *ListCustomAttributesRequest) (*ListCustomAttributesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCustomAttributes not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListScopeNodes(context.Context, *ListScopeNodesRequest) (*ListScopeNodesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListScopeNodes not implemented")
 }
 func (UnimplementedDirectoryServiceServer) mustEmbedUnimplementedDirectoryServiceServer() {}
 func (UnimplementedDirectoryServiceServer) testEmbeddedByValue()                          {}
@@ -876,6 +1098,204 @@ func _DirectoryService_CountDepartmentUsers_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DirectoryService_GetGroup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetGroupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetGroup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetGroup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetGroup(ctx, req.(*GetGroupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListGroups_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGroupsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListGroups(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListGroups_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListGroups(ctx, req.(*ListGroupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListGroupMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGroupMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListGroupMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListGroupMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListGroupMembers(ctx, req.(*ListGroupMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListGroupUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGroupUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListGroupUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListGroupUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListGroupUsers(ctx, req.(*ListGroupUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUserGroups_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUserGroupsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUserGroups(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUserGroups_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUserGroups(ctx, req.(*ListUserGroupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_GetUnit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUnitRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetUnit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetUnit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetUnit(ctx, req.(*GetUnitRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUnits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUnitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUnits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUnits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUnits(ctx, req.(*ListUnitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUnitDepartments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUnitDepartmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUnitDepartments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUnitDepartments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUnitDepartments(ctx, req.(*ListUnitDepartmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListEmployeeTypes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEmployeeTypesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListEmployeeTypes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListEmployeeTypes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListEmployeeTypes(ctx, req.(*ListEmployeeTypesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListCustomAttributes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCustomAttributesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListCustomAttributes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListCustomAttributes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListCustomAttributes(ctx, req.(*ListCustomAttributesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListScopeNodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListScopeNodesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListScopeNodes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListScopeNodes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListScopeNodes(ctx, req.(*ListScopeNodesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DirectoryService_ServiceDesc is the grpc.ServiceDesc for DirectoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -958,6 +1378,50 @@ var DirectoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountDepartmentUsers",
 			Handler:    _DirectoryService_CountDepartmentUsers_Handler,
+		},
+		{
+			MethodName: "GetGroup",
+			Handler:    _DirectoryService_GetGroup_Handler,
+		},
+		{
+			MethodName: "ListGroups",
+			Handler:    _DirectoryService_ListGroups_Handler,
+		},
+		{
+			MethodName: "ListGroupMembers",
+			Handler:    _DirectoryService_ListGroupMembers_Handler,
+		},
+		{
+			MethodName: "ListGroupUsers",
+			Handler:    _DirectoryService_ListGroupUsers_Handler,
+		},
+		{
+			MethodName: "ListUserGroups",
+			Handler:    _DirectoryService_ListUserGroups_Handler,
+		},
+		{
+			MethodName: "GetUnit",
+			Handler:    _DirectoryService_GetUnit_Handler,
+		},
+		{
+			MethodName: "ListUnits",
+			Handler:    _DirectoryService_ListUnits_Handler,
+		},
+		{
+			MethodName: "ListUnitDepartments",
+			Handler:    _DirectoryService_ListUnitDepartments_Handler,
+		},
+		{
+			MethodName: "ListEmployeeTypes",
+			Handler:    _DirectoryService_ListEmployeeTypes_Handler,
+		},
+		{
+			MethodName: "ListCustomAttributes",
+			Handler:    _DirectoryService_ListCustomAttributes_Handler,
+		},
+		{
+			MethodName: "ListScopeNodes",
+			Handler:    _DirectoryService_ListScopeNodes_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -128,6 +128,9 @@ type GetSyncStatusResponse struct {
 	CallsThisMonth *int64 `protobuf:"varint,16,opt,name=calls_this_month,json=callsThisMonth,proto3,oneof" json:"calls_this_month,omitempty"`
 	// The most of them, as configured; 0 where nothing is.
 	CallsThisMonthLimit *int64 `protobuf:"varint,17,opt,name=calls_this_month_limit,json=callsThisMonthLimit,proto3,oneof" json:"calls_this_month_limit,omitempty"`
+	// What is read by the clock since no event tells of it, or not enough; each of them
+	// from when on it was first asked for.
+	Resources []*Resource `protobuf:"bytes,18,rep,name=resources,proto3" json:"resources,omitempty"`
 	// The answer is the directory at this position of the log; 0 before the first
 	// record.
 	Position *int64 `protobuf:"varint,20,opt,name=position,proto3,oneof" json:"position,omitempty"`
@@ -295,6 +298,13 @@ func (x *GetSyncStatusResponse) GetCallsThisMonthLimit() int64 {
 		return *x.CallsThisMonthLimit
 	}
 	return 0
+}
+
+func (x *GetSyncStatusResponse) GetResources() []*Resource {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
 }
 
 func (x *GetSyncStatusResponse) GetPosition() int64 {
@@ -822,7 +832,7 @@ type Drift struct {
 	// user, department, employee_type or custom_attribute.
 	EntityKind string `protobuf:"bytes,1,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
 	// sweep; reread: after an event of another change, or on request; sample: among
-	// sampled_entities.
+	// sampled_entities; poll: the lists of the last two kinds.
 	FoundBy string `protobuf:"bytes,2,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
 	// How often an entity was found to be otherwise than the mirror had it.
 	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
@@ -1662,14 +1672,171 @@ func (x *RemovalCandidate) GetCode() int32 {
 	return 0
 }
 
+// Resource is something that has lists and no events, or too few.
+type Resource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// scope, groups, units, employee_types or custom_attributes.
+	Resource string `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	// When the last complete reading began, on Feishu's clock; absent before the first.
+	LastPolledAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_polled_at,json=lastPolledAt,proto3" json:"last_polled_at,omitempty"`
+	// How many there are of it: groups without their members, units without their
+	// departments.
+	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
+	// Entities that a list lacked, and that are there until a second list, a minute
+	// later or more, lacks them too.
+	Missing *int64 `protobuf:"varint,4,opt,name=missing,proto3,oneof" json:"missing,omitempty"`
+	// Of these, those that may not go without somebody's approval: `backfill resources`.
+	Held *int64 `protobuf:"varint,5,opt,name=held,proto3,oneof" json:"held,omitempty"`
+	// The endpoints that Feishu did not let the mirror call.
+	Refusals      []*Refusal `protobuf:"bytes,6,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resource) Reset() {
+	*x = Resource{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resource) ProtoMessage() {}
+
+func (x *Resource) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resource.ProtoReflect.Descriptor instead.
+func (*Resource) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Resource) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Resource) GetLastPolledAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastPolledAt
+	}
+	return nil
+}
+
+func (x *Resource) GetEntities() int64 {
+	if x != nil && x.Entities != nil {
+		return *x.Entities
+	}
+	return 0
+}
+
+func (x *Resource) GetMissing() int64 {
+	if x != nil && x.Missing != nil {
+		return *x.Missing
+	}
+	return 0
+}
+
+func (x *Resource) GetHeld() int64 {
+	if x != nil && x.Held != nil {
+		return *x.Held
+	}
+	return 0
+}
+
+func (x *Resource) GetRefusals() []*Refusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// Refusal is an endpoint that Feishu did not let the mirror call.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verb and path.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// The permissions of which any one is enough; none where Feishu refused for another
+	// reason.
+	Permissions []string `protobuf:"bytes,2,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	// What Feishu said.
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Refusal) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Refusal) GetPermissions() []string {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
+func (x *Refusal) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 var File_orgmirror_v1_sync_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1forgmirror/v1/sync_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n" +
 	"\x14GetSyncStatusRequest\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf2\n" +
-	"\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xa8\v\n" +
 	"\x15GetSyncStatusResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12(\n" +
 	"\rhead_position\x18\x02 \x01(\x03H\x00R\fheadPosition\x88\x01\x01\x12C\n" +
@@ -1688,7 +1855,8 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\rnext_sweep_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vnextSweepAt\x12%\n" +
 	"\x0esweep_requests\x18\x0f \x03(\tR\rsweepRequests\x12-\n" +
 	"\x10calls_this_month\x18\x10 \x01(\x03H\x05R\x0ecallsThisMonth\x88\x01\x01\x128\n" +
-	"\x16calls_this_month_limit\x18\x11 \x01(\x03H\x06R\x13callsThisMonthLimit\x88\x01\x01\x12\x1f\n" +
+	"\x16calls_this_month_limit\x18\x11 \x01(\x03H\x06R\x13callsThisMonthLimit\x88\x01\x01\x124\n" +
+	"\tresources\x18\x12 \x03(\v2\x16.orgmirror.v1.ResourceR\tresources\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\aR\bposition\x88\x01\x01\x12+\n" +
 	"\x11consistency_token\x18\x15 \x01(\tR\x10consistencyToken\x12;\n" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -1852,7 +2020,22 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\x04name\x18\x04 \x01(\tR\x04name\x12\x18\n" +
 	"\averdict\x18\x05 \x01(\tR\averdict\x12\x17\n" +
 	"\x04code\x18\x06 \x01(\x05H\x00R\x04code\x88\x01\x01B\a\n" +
-	"\x05_code2\xd8\x03\n" +
+	"\x05_code\"\x96\x02\n" +
+	"\bResource\x12\x1a\n" +
+	"\bresource\x18\x01 \x01(\tR\bresource\x12@\n" +
+	"\x0elast_polled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\flastPolledAt\x12\x1f\n" +
+	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12\x1d\n" +
+	"\amissing\x18\x04 \x01(\x03H\x01R\amissing\x88\x01\x01\x12\x17\n" +
+	"\x04held\x18\x05 \x01(\x03H\x02R\x04held\x88\x01\x01\x121\n" +
+	"\brefusals\x18\x06 \x03(\v2\x15.orgmirror.v1.RefusalR\brefusalsB\v\n" +
+	"\t_entitiesB\n" +
+	"\n" +
+	"\b_missingB\a\n" +
+	"\x05_held\"a\n" +
+	"\aRefusal\x12\x1a\n" +
+	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12 \n" +
+	"\vpermissions\x18\x02 \x03(\tR\vpermissions\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem2\xd8\x03\n" +
 	"\vSyncService\x12X\n" +
 	"\rGetSyncStatus\x12\".orgmirror.v1.GetSyncStatusRequest\x1a#.orgmirror.v1.GetSyncStatusResponse\x12O\n" +
 	"\n" +
@@ -1873,7 +2056,7 @@ func file_orgmirror_v1_sync_service_proto_rawDescGZIP() []byte {
 	return file_orgmirror_v1_sync_service_proto_rawDescData
 }
 
-var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_orgmirror_v1_sync_service_proto_goTypes = []any{
 	(*GetSyncStatusRequest)(nil),     // 0: orgmirror.v1.GetSyncStatusRequest
 	(*GetSyncStatusResponse)(nil),    // 1: orgmirror.v1.GetSyncStatusResponse
@@ -1894,8 +2077,10 @@ var file_orgmirror_v1_sync_service_proto_goTypes = []any{
 	(*RejectRemovalsResponse)(nil),   // 16: orgmirror.v1.RejectRemovalsResponse
 	(*RemovalSet)(nil),               // 17: orgmirror.v1.RemovalSet
 	(*RemovalCandidate)(nil),         // 18: orgmirror.v1.RemovalCandidate
-	(*timestamppb.Timestamp)(nil),    // 19: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 20: google.protobuf.Duration
+	(*Resource)(nil),                 // 19: orgmirror.v1.Resource
+	(*Refusal)(nil),                  // 20: orgmirror.v1.Refusal
+	(*timestamppb.Timestamp)(nil),    // 21: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 22: google.protobuf.Duration
 }
 var file_orgmirror_v1_sync_service_proto_depIdxs = []int32{
 	2,  // 0: orgmirror.v1.GetSyncStatusResponse.last_complete_sweep:type_name -> orgmirror.v1.Sweep
@@ -1905,43 +2090,46 @@ var file_orgmirror_v1_sync_service_proto_depIdxs = []int32{
 	6,  // 4: orgmirror.v1.GetSyncStatusResponse.hidden_fields:type_name -> orgmirror.v1.HiddenField
 	7,  // 5: orgmirror.v1.GetSyncStatusResponse.event_channel:type_name -> orgmirror.v1.EventChannel
 	8,  // 6: orgmirror.v1.GetSyncStatusResponse.drift:type_name -> orgmirror.v1.Drift
-	19, // 7: orgmirror.v1.GetSyncStatusResponse.next_sweep_at:type_name -> google.protobuf.Timestamp
-	19, // 8: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	20, // 9: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
-	19, // 10: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	19, // 11: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
-	19, // 12: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
-	19, // 13: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
-	19, // 14: orgmirror.v1.EventChannel.heard_at:type_name -> google.protobuf.Timestamp
-	20, // 15: orgmirror.v1.EventChannel.since_heard:type_name -> google.protobuf.Duration
-	19, // 16: orgmirror.v1.EventChannel.checked_at:type_name -> google.protobuf.Timestamp
-	19, // 17: orgmirror.v1.Drift.last_found_at:type_name -> google.protobuf.Timestamp
-	19, // 18: orgmirror.v1.StartSweepResponse.started_at:type_name -> google.protobuf.Timestamp
-	17, // 19: orgmirror.v1.ListHeldRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
-	18, // 20: orgmirror.v1.ListHeldRemovalsResponse.entities:type_name -> orgmirror.v1.RemovalCandidate
-	19, // 21: orgmirror.v1.ListHeldRemovalsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	20, // 22: orgmirror.v1.ListHeldRemovalsResponse.staleness:type_name -> google.protobuf.Duration
-	19, // 23: orgmirror.v1.ListHeldRemovalsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	17, // 24: orgmirror.v1.ApproveRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
-	17, // 25: orgmirror.v1.RejectRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
-	19, // 26: orgmirror.v1.RemovalSet.started_at:type_name -> google.protobuf.Timestamp
-	19, // 27: orgmirror.v1.RemovalSet.completed_at:type_name -> google.protobuf.Timestamp
-	19, // 28: orgmirror.v1.RemovalSet.decided_at:type_name -> google.protobuf.Timestamp
-	0,  // 29: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
-	9,  // 30: orgmirror.v1.SyncService.StartSweep:input_type -> orgmirror.v1.StartSweepRequest
-	11, // 31: orgmirror.v1.SyncService.ListHeldRemovals:input_type -> orgmirror.v1.ListHeldRemovalsRequest
-	13, // 32: orgmirror.v1.SyncService.ApproveRemovals:input_type -> orgmirror.v1.ApproveRemovalsRequest
-	15, // 33: orgmirror.v1.SyncService.RejectRemovals:input_type -> orgmirror.v1.RejectRemovalsRequest
-	1,  // 34: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
-	10, // 35: orgmirror.v1.SyncService.StartSweep:output_type -> orgmirror.v1.StartSweepResponse
-	12, // 36: orgmirror.v1.SyncService.ListHeldRemovals:output_type -> orgmirror.v1.ListHeldRemovalsResponse
-	14, // 37: orgmirror.v1.SyncService.ApproveRemovals:output_type -> orgmirror.v1.ApproveRemovalsResponse
-	16, // 38: orgmirror.v1.SyncService.RejectRemovals:output_type -> orgmirror.v1.RejectRemovalsResponse
-	34, // [34:39] is the sub-list for method output_type
-	29, // [29:34] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	21, // 7: orgmirror.v1.GetSyncStatusResponse.next_sweep_at:type_name -> google.protobuf.Timestamp
+	19, // 8: orgmirror.v1.GetSyncStatusResponse.resources:type_name -> orgmirror.v1.Resource
+	21, // 9: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	22, // 10: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
+	21, // 11: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	21, // 12: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
+	21, // 13: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
+	21, // 14: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
+	21, // 15: orgmirror.v1.EventChannel.heard_at:type_name -> google.protobuf.Timestamp
+	22, // 16: orgmirror.v1.EventChannel.since_heard:type_name -> google.protobuf.Duration
+	21, // 17: orgmirror.v1.EventChannel.checked_at:type_name -> google.protobuf.Timestamp
+	21, // 18: orgmirror.v1.Drift.last_found_at:type_name -> google.protobuf.Timestamp
+	21, // 19: orgmirror.v1.StartSweepResponse.started_at:type_name -> google.protobuf.Timestamp
+	17, // 20: orgmirror.v1.ListHeldRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
+	18, // 21: orgmirror.v1.ListHeldRemovalsResponse.entities:type_name -> orgmirror.v1.RemovalCandidate
+	21, // 22: orgmirror.v1.ListHeldRemovalsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	22, // 23: orgmirror.v1.ListHeldRemovalsResponse.staleness:type_name -> google.protobuf.Duration
+	21, // 24: orgmirror.v1.ListHeldRemovalsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	17, // 25: orgmirror.v1.ApproveRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
+	17, // 26: orgmirror.v1.RejectRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
+	21, // 27: orgmirror.v1.RemovalSet.started_at:type_name -> google.protobuf.Timestamp
+	21, // 28: orgmirror.v1.RemovalSet.completed_at:type_name -> google.protobuf.Timestamp
+	21, // 29: orgmirror.v1.RemovalSet.decided_at:type_name -> google.protobuf.Timestamp
+	21, // 30: orgmirror.v1.Resource.last_polled_at:type_name -> google.protobuf.Timestamp
+	20, // 31: orgmirror.v1.Resource.refusals:type_name -> orgmirror.v1.Refusal
+	0,  // 32: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
+	9,  // 33: orgmirror.v1.SyncService.StartSweep:input_type -> orgmirror.v1.StartSweepRequest
+	11, // 34: orgmirror.v1.SyncService.ListHeldRemovals:input_type -> orgmirror.v1.ListHeldRemovalsRequest
+	13, // 35: orgmirror.v1.SyncService.ApproveRemovals:input_type -> orgmirror.v1.ApproveRemovalsRequest
+	15, // 36: orgmirror.v1.SyncService.RejectRemovals:input_type -> orgmirror.v1.RejectRemovalsRequest
+	1,  // 37: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
+	10, // 38: orgmirror.v1.SyncService.StartSweep:output_type -> orgmirror.v1.StartSweepResponse
+	12, // 39: orgmirror.v1.SyncService.ListHeldRemovals:output_type -> orgmirror.v1.ListHeldRemovalsResponse
+	14, // 40: orgmirror.v1.SyncService.ApproveRemovals:output_type -> orgmirror.v1.ApproveRemovalsResponse
+	16, // 41: orgmirror.v1.SyncService.RejectRemovals:output_type -> orgmirror.v1.RejectRemovalsResponse
+	37, // [37:42] is the sub-list for method output_type
+	32, // [32:37] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_sync_service_proto_init() }
@@ -1959,13 +2147,14 @@ func file_orgmirror_v1_sync_service_proto_init() {
 	file_orgmirror_v1_sync_service_proto_msgTypes[12].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[17].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[18].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orgmirror_v1_sync_service_proto_rawDesc), len(file_orgmirror_v1_sync_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
