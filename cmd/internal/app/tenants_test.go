@@ -54,6 +54,7 @@ func newPair(t *testing.T) *pair {
 		must(t, err)
 		t.Cleanup(func() { must(t, server.Close()) })
 		p.of[key] = server
+		p.furnish(t, key)
 		cfg.Tenants = append(cfg.Tenants, config.Config{
 			Several: true, FeishuTenantKey: key, FeishuBaseURL: server.URL(), FeishuAppID: server.AppID(), FeishuAppSecret: server.AppSecret(),
 			FeishuRates: rates, Reread: crawl.RereadIncomplete, Events: config.EventsWebhook,
@@ -128,6 +129,20 @@ func (p *pair) serve(t *testing.T, cfg config.Config, db *Database) {
 		must(t, <-served)
 		must(t, p.service.Close())
 	})
+}
+
+// furnish gives a company two more groups, with its first two people and departments
+// by id, and two more units: enough for second pages.
+func (p *pair) furnish(t *testing.T, key string) {
+	t.Helper()
+	truth := p.of[key].Truth()
+	people, departments := slices.Sorted(maps.Keys(truth.Users))[:2], slices.Sorted(maps.Keys(truth.Departments))[:2]
+	for n := range 2 {
+		_, err := p.of[key].AddGroup(sandbox.Group{ID: fmt.Sprintf("g%s%d", strings.ReplaceAll(key, "_", ""), n), Name: fmt.Sprintf("group %d of %s", n, key), Type: 1, Users: people, Departments: departments})
+		must(t, err)
+		_, err = p.of[key].AddUnit(sandbox.Unit{UnitID: fmt.Sprintf("unit%s%d", strings.ReplaceAll(key, "_", ""), n), Name: fmt.Sprintf("unit %d of %s", n, key), UnitType: fmt.Sprint("kind", n)})
+		must(t, err)
+	}
 }
 
 // overlap gives people and departments of the second company ids of the first

@@ -31,6 +31,7 @@ var otherKeys = map[string]string{
 	"events":         "events",
 	"sweep_interval": "sweep_interval",
 	"max_removals":   "max_removals",
+	"poll_intervals": "poll_intervals",
 }
 
 // EachTenant are the settings of each company: themselves, where there is only

@@ -52,7 +52,7 @@ func TestREADMECommands(t *testing.T) {
 			}
 		}
 	}
-	if ran["backfill"] != 2 || ran["curl"] != 8 || ran["mirror"] != 6 {
+	if ran["backfill"] != 2 || ran["curl"] != 9 || ran["mirror"] != 6 {
 		t.Errorf("commands found in the README: %v", ran)
 	}
 }
