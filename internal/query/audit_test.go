@@ -64,7 +64,7 @@ func TestAudit(t *testing.T) {
 	t.Run("has none where nothing withheld was read", func(t *testing.T) {
 		t.Parallel()
 		logged := &bundle{logged: &lines{}}
-		b := setup(t, quiet(logged), "small")
+		b := setup(t, quiet(logged), "small", "resources")
 		b.logged = logged.logged
 		for _, call := range everyRead(t, b, "") {
 			if _, err := call(as(t, "reads")); err != nil {

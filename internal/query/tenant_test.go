@@ -148,7 +148,7 @@ func TestEveryAnswerNamesTheTenant(t *testing.T) {
 			}
 		}
 	}
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 	for name, call := range everyRead(t, b, "") {
 		answer, err := call(as(t, "reads"))
 		if err != nil {
