@@ -53,8 +53,11 @@ func (g *group) targets() []any { return []any{&g.id, &g.attributes, &g.gone, &g
 // unsetGroup is what Feishu shows of a group though it is not set. A group has no
 // fields that need a permission.
 var unsetGroup = []unset{
-	{"description", "id", emptyText}, {"name", "id", emptyText}, {"type", "id", zero},
-	{"member_user_count", "id", zero}, {"member_department_count", "id", zero},
+	{"description", "id", emptyText},
+	{"name", "id", emptyText},
+	{"type", "id", zero},
+	{"member_user_count", "id", zero},
+	{"member_department_count", "id", zero},
 }
 
 // onlyListed are fields that lists of groups show, and GET does not.
