@@ -59,7 +59,7 @@ func Settings() []Setting {
 		{Key: "grpc_listen", Group: Service, Default: "127.0.0.1:8081", Meaning: "gRPC"},
 		{Key: "webhook_listen", Group: Service, Default: "127.0.0.1:8082", Meaning: "Feishu's callbacks, `POST /webhook/event`; open only with `webhook`"},
 		{Key: "metrics_listen", Group: Service, Default: "127.0.0.1:2112", Meaning: "`/metrics`, `/livez`, `/readyz`"},
-		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, `sensitive` for personal fields too, `operator`; the file may also be YAML with hashes and companies, see README"},
+		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, `sensitive` for personal fields too, `operator`; the file may also be YAML, with hashes and companies"},
 		{Key: "tls_cert", Group: Service, Shown: "none: plain text", Meaning: "file with the certificate, and those between it and its CA (PEM): REST and gRPC speak TLS; it is read again when it changes"},
 		{Key: "tls_key", Group: Service, Shown: "none", Meaning: "file with the certificate's key (PEM)"},
 		{Key: "tls_client_ca", Group: Service, Shown: "none", Meaning: "file with CA certificates (PEM): who connects must show a certificate of theirs, and needs a secret nonetheless"},
