@@ -25,7 +25,7 @@ type Client struct {
 	tenants     []string // those that it may ask about; of none: the service's one
 	allowOpenID bool     // see Client.AllowsOpenID
 	hash        secretHash
-	tokenKey    []byte // signs its access tokens; see token.go
+	tokenSeed   []byte // of the key of its access tokens; see token.go
 }
 
 // allowOpenID stands among the roles of a client that takes the open_ids of the
@@ -77,8 +77,8 @@ func NewClient(id, secret string, roles ...Role) (Client, error) {
 	return c, err
 }
 
-// newClient checks a client. Its tokens are signed by a key that follows from what is
-// known of its secret for longer than this process lives.
+// newClient checks a client. The key of its tokens follows from what is known of its
+// secret for longer than this process lives.
 func newClient(c Client, known string) (Client, error) {
 	if c.id == "" || strings.ContainsAny(c.id, ":, \t\r\n") {
 		return Client{}, errors.New("the id of an API client must be a word without : and ,")
@@ -91,9 +91,8 @@ func newClient(c Client, known string) (Client, error) {
 			return Client{}, fmt.Errorf("API client %q: unknown role %q: there are reader, sensitive and operator", c.id, string(r))
 		}
 	}
-	var err error
-	c.tokenKey, err = tokenKey(c.id, known)
-	return c, err
+	c.tokenSeed = tokenSeed(c.id, known)
+	return c, nil
 }
 
 // ParseClients reads "id:secret:role[+role][+allow_open_id]", comma-separated. It reports all

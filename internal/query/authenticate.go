@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -26,10 +27,10 @@ func (a authenticator) check(ctx context.Context) (Client, error) {
 	}
 	if token, is := accessToken(values); is {
 		c, err := a.tokens.check(ctx, token)
-		if err != nil {
+		if errors.Is(err, ErrToken) {
 			return Client{}, &failure{reason: reasonCredentialsInvalid, message: err.Error()}
 		}
-		return c, nil
+		return c, err
 	}
 	id, secret, ok := credentials(values)
 	if !ok {

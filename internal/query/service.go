@@ -122,7 +122,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		auditor:       slog.New(unfiltered{cfg.Logger.Handler()}),
 		health:        health.NewServer(),
 	}
-	s.authenticator.tokens = newTokens(clients, s.mayAsk)
+	s.authenticator.tokens = newTokens(clients, s.mayAsk, tokenKey(pool))
 	return s, nil
 }
 

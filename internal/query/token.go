@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/pbkdf2"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -13,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/peer"
@@ -23,19 +23,16 @@ import (
 //
 //	t-<claims, JSON in base64url>.<HMAC-SHA256 of them in base64url>
 //
-// The key follows from the client's secret, so nothing has to be stored: a token
-// is good on every replica and after a restart, and one of a client that is gone,
-// or has another secret, is not. Feishu's SDKs count on that: they keep a token
-// for hours, whoever refuses it meanwhile.
+// The key follows from a random one in the database and from what is known of the
+// client's secret. So a token is good on every replica and after a restart, and one
+// of a client that is gone, or has another secret, is not. Feishu's SDKs count on
+// that: they keep a token for hours, whoever refuses it meanwhile.
 const (
 	tokenPrefix = "t-"
 	tokenLife   = 2 * time.Hour
 
 	// tokenReuse is how much life a token needs to be handed out again.
 	tokenReuse = 30 * time.Minute
-
-	// keyRounds makes guessing a weak secret from a token dear.
-	keyRounds = 20_000
 )
 
 // Why no token is given out.
@@ -55,19 +52,38 @@ type claims struct {
 	Expires int64  `json:"e"` // epoch seconds
 }
 
-// tokenKey makes the key that signs a client's tokens.
-func tokenKey(id, secret string) ([]byte, error) {
-	key, err := pbkdf2.Key(sha256.New, secret, []byte("orgmirror access token\x00"+id), keyRounds, sha256.Size)
-	if err != nil {
-		return nil, fmt.Errorf("API client %q: derive the key of its tokens: %w", id, err)
+// tokenSeed is what is peculiar to a client in the key of its tokens. known is its
+// secret, or the hash of it where only that is known.
+func tokenSeed(id, known string) []byte {
+	seed := sha256.Sum256([]byte("orgmirror access token\x00" + id + "\x00" + known))
+	return seed[:]
+}
+
+const selectTokenKey = `
+SELECT key
+FROM mirror.token_key`
+
+// tokenKey reads the database's part of the keys, once.
+func tokenKey(pool *sessions) func(context.Context) ([]byte, error) {
+	var known atomic.Pointer[[]byte]
+	return func(ctx context.Context) ([]byte, error) {
+		if key := known.Load(); key != nil {
+			return *key, nil
+		}
+		var key []byte
+		if err := pool.QueryRow(ctx, selectTokenKey).Scan(&key); err != nil {
+			return nil, fmt.Errorf("read the key of access tokens: %w", err)
+		}
+		known.Store(&key)
+		return key, nil
 	}
-	return key, nil
 }
 
 // tokens gives out access tokens and knows them again.
 type tokens struct {
 	clients map[string]Client
 	mayAsk  func(context.Context, Client) []string // the companies that there are for a client
+	key     func(context.Context) ([]byte, error)  // the same for all clients
 	now     func() time.Time
 
 	mu      sync.Mutex
@@ -80,8 +96,8 @@ type issued struct {
 	expires time.Time
 }
 
-func newTokens(clients map[string]Client, mayAsk func(context.Context, Client) []string) *tokens {
-	return &tokens{clients: clients, mayAsk: mayAsk, now: time.Now, current: map[string]issued{}}
+func newTokens(clients map[string]Client, mayAsk func(context.Context, Client) []string, key func(context.Context) ([]byte, error)) *tokens {
+	return &tokens{clients: clients, mayAsk: mayAsk, key: key, now: time.Now, current: map[string]issued{}}
 }
 
 // issue returns the client's current token while it has half an hour left, else a
@@ -91,13 +107,17 @@ func (t *tokens) issue(ctx context.Context, c Client) (token string, left time.D
 	if may := t.mayAsk(ctx, c); len(may) == 1 {
 		tenant = may[0]
 	}
+	key, err := t.key(ctx)
+	if err != nil {
+		return "", 0, err
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if current := t.current[c.id]; current.tenant == tenant && current.expires.Sub(now) >= tokenReuse {
 		return current.token, current.expires.Sub(now), nil
 	}
 	expires := now.Add(tokenLife).Truncate(time.Second)
-	token, err = c.sign(claims{Client: c.id, Tenant: tenant, Roles: c.roles, Expires: expires.Unix()})
+	token, err = c.sign(key, claims{Client: c.id, Tenant: tenant, Roles: c.roles, Expires: expires.Unix()})
 	if err != nil {
 		return "", 0, err
 	}
@@ -105,23 +125,25 @@ func (t *tokens) issue(ctx context.Context, c Client) (token string, left time.D
 	return token, expires.Sub(now), nil
 }
 
-func (c Client) sign(said claims) (string, error) {
+func (c Client) sign(key []byte, said claims) (string, error) {
 	body, err := json.Marshal(said)
 	if err != nil {
 		return "", fmt.Errorf("write an access token: %w", err)
 	}
 	text := base64.RawURLEncoding.EncodeToString(body)
-	return tokenPrefix + text + "." + base64.RawURLEncoding.EncodeToString(c.seal(text)), nil
+	return tokenPrefix + text + "." + base64.RawURLEncoding.EncodeToString(c.seal(key, text)), nil
 }
 
-func (c Client) seal(text string) []byte {
-	h := hmac.New(sha256.New, c.tokenKey)
+func (c Client) seal(key []byte, text string) []byte {
+	own := hmac.New(sha256.New, key)
+	own.Write(c.tokenSeed)
+	h := hmac.New(sha256.New, own.Sum(nil))
 	h.Write([]byte(text))
 	return h.Sum(nil)
 }
 
 // check finds the client that a token stands for, with no more roles than it had
-// when the token was made.
+// when the token was made. The error is [ErrToken], or one of the database.
 func (t *tokens) check(ctx context.Context, token string) (Client, error) {
 	text, mac, ok := strings.Cut(strings.TrimPrefix(token, tokenPrefix), ".")
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(mac)
@@ -130,8 +152,12 @@ func (t *tokens) check(ctx context.Context, token string) (Client, error) {
 	if !ok || err != nil || err2 != nil || json.Unmarshal(body, &said) != nil {
 		return Client{}, ErrToken
 	}
+	key, err := t.key(ctx)
+	if err != nil {
+		return Client{}, err
+	}
 	c, known := t.clients[said.Client]
-	if !known || !hmac.Equal(sealed, c.seal(text)) || !t.now().Before(time.Unix(said.Expires, 0)) {
+	if !known || !hmac.Equal(sealed, c.seal(key, text)) || !t.now().Before(time.Unix(said.Expires, 0)) {
 		return Client{}, ErrToken
 	}
 	if said.Tenant != "" {
@@ -163,7 +189,7 @@ func (s *Service) IssueToken(ctx context.Context, from net.Addr, id, secret stri
 }
 
 // CheckToken finds the client that an access token stands for; the error is
-// [ErrToken].
+// [ErrToken], or one of the database.
 func (s *Service) CheckToken(ctx context.Context, token string) (Client, error) {
 	return s.authenticator.tokens.check(ctx, token)
 }

@@ -17,7 +17,7 @@ func TestTokensAreReusedAndExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	now, tenant := time.Unix(1_800_000_000, 0), ""
-	all := newTokens(map[string]Client{"app": c}, func(context.Context, Client) []string { return []string{tenant} })
+	all := newTokens(map[string]Client{"app": c}, func(context.Context, Client) []string { return []string{tenant} }, testKey)
 	all.now = func() time.Time { return now }
 	issue := func(want time.Duration) string {
 		t.Helper()
@@ -63,12 +63,56 @@ func TestTokensAreReusedAndExpire(t *testing.T) {
 	}
 }
 
+func testKey(context.Context) ([]byte, error) { return []byte("of the database"), nil }
+
+// A token needs both the database's key and the client's secret: one of another
+// database, or of another secret, is not good.
+func TestTokensOfOthers(t *testing.T) {
+	t.Parallel()
+	mayAsk := func(context.Context, Client) []string { return []string{"t"} }
+	made := func(c Client, err error) map[string]Client {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return map[string]Client{"app": c}
+	}
+	hash, err := HashSecret(strings.Repeat("x", 40))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, hashed := made(NewClient("app", "secret", RoleReader)), made(NewHashedClient(ClientSpec{ID: "app", Hash: hash, Roles: []Role{RoleReader}}))
+	here := func(clients map[string]Client) *tokens { return newTokens(clients, mayAsk, testKey) }
+	elsewhere := func(clients map[string]Client) *tokens {
+		return newTokens(clients, mayAsk, func(context.Context) ([]byte, error) { return []byte("of another"), nil })
+	}
+	for _, c := range []struct {
+		name         string
+		makes, reads *tokens
+		good         bool
+	}{
+		{"after a restart", here(plain), here(made(NewClient("app", "secret", RoleReader))), true},
+		{"after a restart, of a hash", here(hashed), here(hashed), true},
+		{"another secret", here(plain), here(made(NewClient("app", "other", RoleReader))), false},
+		{"another database", elsewhere(plain), here(plain), false},
+		{"another database, of a hash", elsewhere(hashed), here(hashed), false},
+	} {
+		token, _, err := c.makes.issue(t.Context(), c.makes.clients["app"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.reads.check(t.Context(), token); (err == nil) != c.good {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 func FuzzTokens(f *testing.F) {
 	c, err := NewClient("app", "secret", RoleReader)
 	if err != nil {
 		f.Fatal(err)
 	}
-	all := newTokens(map[string]Client{"app": c}, func(context.Context, Client) []string { return []string{"t"} })
+	all := newTokens(map[string]Client{"app": c}, func(context.Context, Client) []string { return []string{"t"} }, testKey)
 	token, _, err := all.issue(f.Context(), c)
 	if err != nil {
 		f.Fatal(err)

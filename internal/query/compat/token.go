@@ -72,11 +72,11 @@ func (c *call) authenticate() error {
 		return refuse(codeTokenFormat)
 	}
 	client, err := c.service.CheckToken(c.ctx, token)
-	if err != nil {
+	if errors.Is(err, query.ErrToken) {
 		return refuse(codeTokenInvalid)
 	}
 	c.client = client
-	return nil
+	return err
 }
 
 // byUserIDType says that user_id_type is the kind of a method's ids of people.
