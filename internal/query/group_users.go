@@ -161,28 +161,7 @@ func (s *Service) ListUserGroups(ctx context.Context, req *pb.ListUserGroupsRequ
 
 // Who left is in no department any more; their last ones stay with them. A path names
 // the departments above.
-const selectUserGroups = `WITH asked AS (
-    SELECT CASE
-        WHEN $2 = 'open_id' THEN $4
-        WHEN $2 = 'union_id' THEN (
-            SELECT u.open_id
-            FROM directory.users AS u
-            WHERE u.tenant_key = $1 AND u.union_id = $4
-            ORDER BY u.removed_at IS NOT NULL, u.removed_at DESC, u.open_id
-            LIMIT 1)
-        ELSE (
-            SELECT u.open_id
-            FROM directory.users AS u
-            WHERE u.tenant_key = $1 AND u.user_id = $4
-            ORDER BY u.removed_at IS NOT NULL, u.removed_at DESC, u.open_id
-            LIMIT 1)
-        END AS id
-),
-target AS (
-    SELECT u.open_id AS id, u.department_ids, u.removed_at
-    FROM asked AS a
-    JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = a.id
-),
+const selectUserGroups = `WITH ` + askedUser + `,
 holders AS (
     SELECT 'user' AS kind, t.id
     FROM target AS t

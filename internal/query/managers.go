@@ -27,7 +27,7 @@ const askedUser = `asked AS (
         END AS id
 ),
 target AS (
-    SELECT u.open_id AS id, u.leader_user_id, u.dotted_line_leader_user_ids, u.department_ids, u.attributes -> 'orders' AS orders
+    SELECT u.open_id AS id, u.leader_user_id, u.dotted_line_leader_user_ids, u.department_ids, u.attributes -> 'orders' AS orders, u.removed_at
     FROM asked AS a
     JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = a.id
 )`
