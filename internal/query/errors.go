@@ -33,6 +33,7 @@ const (
 	reasonForeignLog          reason = "FOREIGN_LOG"
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
+	reasonBeforeHistory       reason = "BEFORE_HISTORY"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
 	reasonDeadline            reason = "DEADLINE_EXCEEDED"
@@ -53,6 +54,7 @@ var codeOf = map[reason]codes.Code{
 	reasonForeignLog:          codes.InvalidArgument,
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
+	reasonBeforeHistory:       codes.OutOfRange,
 	reasonNotFreshEnough:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,
 	reasonDeadline:            codes.DeadlineExceeded,

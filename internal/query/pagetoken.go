@@ -27,7 +27,7 @@ const (
 
 // pagedRequest is a request for a list.
 type pagedRequest interface {
-	directoryRequest
+	proto.Message
 	GetPageSize() int32
 	GetPageToken() string
 }

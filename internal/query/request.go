@@ -35,13 +35,19 @@ const (
 // mirror never saw it.
 const rootID = "0"
 
-// directoryRequest is what all requests to the directory have in common.
-type directoryRequest interface {
+// referringRequest is what all requests have in common that take and answer ids.
+type referringRequest interface {
 	proto.Message
 	GetUserIdType() string
 	GetDepartmentIdType() string
-	GetReadMask() *fieldmaskpb.FieldMask
 	GetAtLeastAsFresh() string
+}
+
+// directoryRequest is what all requests have in common that answer people or
+// departments.
+type directoryRequest interface {
+	referringRequest
+	GetReadMask() *fieldmaskpb.FieldMask
 }
 
 // terms are on what terms a request wants its answer.
@@ -59,14 +65,20 @@ func (t terms) native() bool { return t.userIDType == openID && t.departmentIDTy
 // termsOf checks what all requests have in common. resource is what the read_mask
 // is about.
 func termsOf(ctx context.Context, req directoryRequest, resource protoreflect.MessageDescriptor) (t terms, err error) {
+	if t, err = idTerms(req); err != nil {
+		return terms{}, err
+	}
 	t.sensitive = callOf(ctx).client.sees(RoleSensitive)
+	t.mask, err = newMask(req.GetReadMask().GetPaths(), resource, t.sensitive)
+	return t, err
+}
+
+// idTerms are the terms of a request that answers no resource of the directory.
+func idTerms(req referringRequest) (t terms, err error) {
 	if t.userIDType, err = oneOf("user_id_type", req.GetUserIdType(), openID, unionID, userID); err != nil {
 		return terms{}, err
 	}
 	if t.departmentIDType, err = oneOf("department_id_type", req.GetDepartmentIdType(), openDepartmentID, departmentID); err != nil {
-		return terms{}, err
-	}
-	if t.mask, err = newMask(req.GetReadMask().GetPaths(), resource, t.sensitive); err != nil {
 		return terms{}, err
 	}
 	t.fresh, err = parseFreshness(req.GetAtLeastAsFresh())

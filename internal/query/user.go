@@ -43,16 +43,20 @@ func (s *Service) GetUser(ctx context.Context, req *pb.GetUserRequest) (*pb.GetU
 		return nil, err
 	}
 	if user == nil {
-		return nil, &failure{
-			reason: reasonUserNotFound, message: "no user has this " + t.userIDType,
-			metadata: map[string]string{"user_id_type": t.userIDType},
-		}
+		return nil, userNotFound(t)
 	}
 	return &pb.GetUserResponse{
 		User:     user,
 		Position: meta.position, ConsistencyToken: meta.consistencyToken, MirroredAt: meta.mirroredAt,
 		Staleness: meta.staleness, UpstreamConfirmedAt: meta.upstreamConfirmedAt,
 	}, nil
+}
+
+func userNotFound(t terms) error {
+	return &failure{
+		reason: reasonUserNotFound, message: "no user has this " + t.userIDType,
+		metadata: map[string]string{"user_id_type": t.userIDType},
+	}
 }
 
 // selectUser is the read that is asked for most: by the key, in the ids that the

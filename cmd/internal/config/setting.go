@@ -57,7 +57,7 @@ func Settings() []Setting {
 		{Key: "webhook_listen", Group: Service, Default: "127.0.0.1:8082", Meaning: "Feishu's callbacks, `POST /webhook/event`; open only with `webhook`"},
 		{Key: "metrics_listen", Group: Service, Default: "127.0.0.1:2112", Meaning: "`/metrics`, `/livez`, `/readyz`"},
 		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, or `sensitive` for personal fields too"},
-		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree` and `mirror person` ask"},
+		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree`, `mirror person` and `mirror diff` ask"},
 		{Key: "client", Group: Client, Secret: true, Shown: "none", Meaning: "`id:secret` with which they ask"},
 	}
 }
