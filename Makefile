@@ -41,15 +41,16 @@ lint: ## golangci-lint (formatting included) and buf lint
 	$(GOLANGCI) run ./...
 	$(BUF) lint
 
-generate: ## Go and OpenAPI from the .proto files, and the tables of the READMEs
+generate: ## Go and OpenAPI from the .proto files, the tables of the READMEs, and the data dictionary
 	$(BUF) format -w
 	$(BUF) generate
 	$(GO) test ./cmd/internal/readme -update
 	$(GO) test ./cmd/internal/app -run '^TestMetrics$$' -update
+	$(GO) test ./internal/postgres -run '^TestDictionary$$' -update
 
 verify: generate ## what is generated is what is committed, the API breaks nobody, the modules are tidy, migrations go up and down
-	@changed="$$(git status --porcelain -- proto README.md deploy/README.md)"; if [ -n "$$changed" ]; then \
-		echo 'generated files differ from what is committed: run make generate, and commit'; echo "$$changed"; git --no-pager diff -- proto README.md deploy/README.md; exit 1; fi
+	@changed="$$(git status --porcelain -- proto docs README.md deploy/README.md)"; if [ -n "$$changed" ]; then \
+		echo 'generated files differ from what is committed: run make generate, and commit'; echo "$$changed"; git --no-pager diff -- proto docs README.md deploy/README.md; exit 1; fi
 	$(BUF) breaking --against proto/baseline.binpb
 	$(GO) mod tidy -diff
 	$(GO) -C tools/deploycheck mod tidy -diff

@@ -38,7 +38,7 @@ func newRoot() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: b.withDatabase(b.plan, credentials...),
 	})
-	root.AddCommand(newRemovals(b))
+	root.AddCommand(newRemovals(b), newResources(b))
 	config.Register(root.PersistentFlags(), config.Database, config.Feishu, config.Tenant)
 	root.PersistentFlags().StringVar(&b.format, "format", "text", "text or json")
 	return root
@@ -129,7 +129,7 @@ func held(s crawl.Summary) error {
 		n += held
 	}
 	if n == 0 {
-		return nil
+		return heldResources(s)
 	}
 	return fmt.Errorf("%w: %d wait for a decision; look with `backfill removals show %s`, then approve or reject instead of show", crawl.ErrHeld, n, s.SweepID)
 }

@@ -71,7 +71,7 @@ func (b *backfill) approve(ctx context.Context) (err error) {
 }
 
 func (b *backfill) reject(ctx context.Context) error {
-	return b.decided(crawl.RejectRemovals(ctx, b.db.Pool, b.args[0]))
+	return b.decided(crawl.RejectRemovals(ctx, b.db.Pool, b.cfg.FeishuTenantKey, b.args[0]))
 }
 
 // decided says what has become of a set.

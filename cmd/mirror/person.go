@@ -19,9 +19,9 @@ const namesakes = 50
 func newPerson() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "person NAME|ID",
-		Short: "Show a person by name, by the beginning of a name, or by id",
-		Long: "person asks a running service for a person: by open_id (ou_...), union_id (on_...), user_id, or by name or its\n" +
-			"beginning. Where several people are found they are listed.",
+		Short: "Show a person by name, by a part of it, by pinyin or initials, or by id",
+		Long: "person asks a running service for a person: by open_id (ou_...), union_id (on_...), user_id, or by what a\n" +
+			"search finds: the beginning of a name or of a word in it, pinyin, initials. Where several people are found they are listed.",
 		Args: cobra.ExactArgs(1),
 	}
 	return asking(cmd, func(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, args []string) error {

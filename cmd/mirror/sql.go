@@ -19,8 +19,8 @@ func newSQL() *cobra.Command {
 		Short: "Run one read-only query on the mirror's database",
 		Long: "sql runs one SELECT, VALUES, TABLE, WITH, SHOW or EXPLAIN on the database that the settings name,\n" +
 			"the embedded one included, and prints its answer. It cannot change anything.\n\n" +
-			"The tables of the schemas directory (now) and history (every version) describe themselves:\n" +
-			"  mirror sql \"SELECT c.relname, obj_description(c.oid) FROM pg_class c WHERE relnamespace = 'directory'::regnamespace AND relkind = 'r'\"",
+			"The tables of the schemas directory (now) and history (every version), and the views of analytics, describe themselves:\n" +
+			"  mirror sql \"SELECT c.relname, obj_description(c.oid) FROM pg_class c WHERE relnamespace = 'analytics'::regnamespace AND relkind = 'v'\"",
 		Args: cobra.ExactArgs(1),
 	}
 	config.Register(cmd.Flags(), config.Database)

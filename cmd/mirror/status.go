@@ -14,6 +14,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/cmd/internal/app"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/cmd/internal/report"
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/query"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
@@ -26,7 +27,7 @@ func newStatus() *cobra.Command {
 		Long: "status reads the database, so it needs no running service. The last line is one word, the first that is true:\n" +
 			"  red         Feishu refuses the long connection: no events come until somebody has looked\n" +
 			"  incomplete  there was no complete walk of Feishu yet\n" +
-			"  held        removals wait for a decision: backfill removals list\n" +
+			"  held        removals wait for a decision: backfill removals list, backfill resources list\n" +
 			"  stale       the last walk is older than two sweep intervals, the tables are behind the log, or no events could come in\n" +
 			"              for 15 minutes\n" +
 			"  complete    none of these",
@@ -110,6 +111,9 @@ func printStatus(w io.Writer, s *orgmirrorv1.GetSyncStatusResponse) {
 		calls += fmt.Sprintf(" of %d", limit)
 	}
 	line("calls this month", "%s", calls)
+	for _, r := range s.GetResources() {
+		printResource(line, r)
+	}
 	for _, f := range s.GetHiddenFields() {
 		line("hidden field", "%s of a %s: give the permission %s back", f.GetField(), f.GetEntityKind(), f.GetPermission())
 	}
@@ -117,6 +121,24 @@ func printStatus(w io.Writer, s *orgmirrorv1.GetSyncStatusResponse) {
 		line("held removals", "%d of %d of kind %s: backfill removals show %s", h.GetEntities(), h.GetLive(), h.GetEntityKind(), h.GetSweepId())
 	}
 	fmt.Fprintln(w, s.GetState())
+}
+
+func printResource(line func(label, format string, args ...any), r *orgmirrorv1.Resource) {
+	text := "never"
+	if r.GetLastPolledAt() != nil {
+		text = moment(r.GetLastPolledAt()) + " (UTC)"
+	}
+	text += fmt.Sprintf(": %d of them", r.GetEntities())
+	if n := r.GetMissing(); n > 0 {
+		text += fmt.Sprintf(", %d missing until a second list lacks them, too", n)
+	}
+	if n := r.GetHeld(); n > 0 {
+		text += fmt.Sprintf(", %d held: backfill resources approve %s", n, r.GetResource())
+	}
+	line("polled "+r.GetResource(), "%s", text)
+	for _, f := range r.GetRefusals() {
+		line("  refused", "%s", printable(oneLine(report.RefusalText(f.GetEndpoint(), f.GetPermissions(), f.GetProblem()))))
+	}
 }
 
 func printChannel(line func(label, format string, args ...any), c *orgmirrorv1.EventChannel) {

@@ -48,6 +48,8 @@ type Config struct {
 	// Beside runs for as long as a walk has the crawl lock, and ends with its
 	// context: what nobody else may do meanwhile.
 	Beside func(ctx context.Context)
+	// Polls reads, at the end of a walk, what has lists and no events; nil: nobody does.
+	Polls *Poller
 	// MaxRemovals is how many of a kind a sweep may remove without approval.
 	MaxRemovals MaxRemovals
 }
@@ -141,8 +143,10 @@ type Summary struct {
 	Absent map[directory.Kind][]AbsentField `json:"absent"`
 	// Hidden are fields that objects had and that went missing in such a way that
 	// a permission was rather lost than so many values. Nothing was cleared.
-	Hidden   map[directory.Kind][]AbsentField `json:"hidden"`
-	Position directory.Position               `json:"position"` // of the log's end
+	Hidden map[directory.Kind][]AbsentField `json:"hidden"`
+	// Resources is what came of the lists of what has no events.
+	Resources []Polled           `json:"resources"`
+	Position  directory.Position `json:"position"` // of the log's end
 }
 
 // AbsentField is a field that no object had.
@@ -166,11 +170,19 @@ func (c *Crawler) Backfill(ctx context.Context) (Summary, error) {
 		return Summary{}, err
 	}
 	defer release()
-	return c.sweep(ctx)
+	return c.sweep(ctx, nil)
 }
 
-// sweep is Backfill for who has the crawl lock.
-func (c *Crawler) sweep(ctx context.Context) (Summary, error) {
+// Begun is a sweep that is under way.
+type Begun struct {
+	SweepID   string
+	StartedAt time.Time // on Feishu's clock
+	Resumed   bool      // it had been interrupted, and goes on
+}
+
+// sweep is Backfill for who has the crawl lock. begun is told of the sweep once
+// it is stored, and may end it; nil tells nobody.
+func (c *Crawler) sweep(ctx context.Context, begun func(context.Context, Begun) error) (Summary, error) {
 	began := time.Now()
 	if err := c.finishApproved(ctx); err != nil {
 		return Summary{}, err
@@ -180,7 +192,13 @@ func (c *Crawler) sweep(ctx context.Context) (Summary, error) {
 	if err != nil {
 		return Summary{}, err
 	}
-	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, c.walk, c.whole, c.remove, c.clear, c.define, c.complete} {
+	tell := func(ctx context.Context, s *sweep) error {
+		if begun == nil {
+			return nil
+		}
+		return begun(ctx, Begun{SweepID: s.id, StartedAt: s.startedAt, Resumed: s.resumed})
+	}
+	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, tell, c.walk, c.whole, c.remove, c.clear, c.polls, c.complete} {
 		if err := step(ctx, s); err != nil {
 			return c.summary(s, began), err
 		}
@@ -196,13 +214,27 @@ func (c *Crawler) sweep(ctx context.Context) (Summary, error) {
 	sum := c.summary(s, began)
 	sum.Position = head.Position
 	sum.Candidates, sum.Held, sum.Removed, sum.Unproven = tally(sets)
-	sum.Absent, sum.Hidden = absentFields(s), s.hidden()
+	sum.Absent, sum.Hidden, sum.Resources = absentFields(s), s.hidden(), s.polled
 	c.logger.InfoContext(ctx, "sweep complete", slog.String("sweep_id", s.id),
 		slog.Int64("departments", sum.Departments), slog.Int64("users", sum.Users), slog.Int64("appended", sum.Appended))
 	if len(sum.Hidden) > 0 {
 		c.logger.WarnContext(ctx, "fields are hidden that were shown before", slog.String("sweep_id", s.id), slog.Any("fields", sum.Hidden))
 	}
 	return sum, nil
+}
+
+// polls reads what has no events. What Feishu refuses is told of by the summary:
+// people and departments do not hang on it.
+func (c *Crawler) polls(ctx context.Context, s *sweep) (err error) {
+	if c.cfg.Polls == nil {
+		return nil
+	}
+	s.polled, err = c.cfg.Polls.CatchUp(ctx, s.startedAt)
+	for _, p := range s.polled {
+		s.Appended += p.Appended
+		s.Unchanged += p.Unchanged
+	}
+	return err
 }
 
 // tally adds up the sets of a sweep.

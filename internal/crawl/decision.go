@@ -96,14 +96,15 @@ func ListRemovals(ctx context.Context, pool *pgxpool.Pool) ([]Removals, error) {
 const selectSweep = `
 SELECT sweep_id::text, started_at, completed_at
 FROM mirror.sweep
-WHERE sweep_id = @sweep_id AND state = 'complete'`
+WHERE sweep_id = @sweep_id AND state = 'complete' AND @tenant_key IN ('', tenant_key)`
 
-// removalsOf reads the sets of a sweep as a person names it.
-func removalsOf(ctx context.Context, db querier, sweepID string) (Removals, error) {
+// removalsOf reads the sets of a sweep as a person names it. The company is
+// anybody's where tenantKey is empty.
+func removalsOf(ctx context.Context, db querier, tenantKey, sweepID string) (Removals, error) {
 	if _, err := uuid.Parse(sweepID); err != nil {
 		return Removals{}, fmt.Errorf("%q: %w", sweepID, ErrUnknownSweep)
 	}
-	rows, err := db.Query(ctx, selectSweep, pgx.NamedArgs{"sweep_id": sweepID})
+	rows, err := db.Query(ctx, selectSweep, pgx.NamedArgs{"sweep_id": sweepID, "tenant_key": tenantKey})
 	if err != nil {
 		return Removals{}, fmt.Errorf("read the walk: %w", err)
 	}
@@ -138,7 +139,7 @@ ORDER BY r.entity_kind, r.entity_id`
 
 // ShowRemovals returns the sets of a sweep, and everybody in them.
 func ShowRemovals(ctx context.Context, pool *pgxpool.Pool, sweepID string) (Removals, []Candidate, error) {
-	r, err := removalsOf(ctx, pool, sweepID)
+	r, err := removalsOf(ctx, pool, "", sweepID)
 	if err != nil {
 		return Removals{}, nil, err
 	}
@@ -162,10 +163,11 @@ SET state = @state, decided_at = clock_timestamp()
 WHERE sweep_id = @sweep_id AND state = 'held'`
 
 // RejectRemovals says that those whom a sweep holds are not to be asked for. They
-// stay, and the next sweep holds them again if it does not see them either.
-func RejectRemovals(ctx context.Context, pool *pgxpool.Pool, sweepID string) (r Removals, err error) {
+// stay, and the next sweep holds them again if it does not see them either. The
+// sweep must be of the company, unless tenantKey is empty.
+func RejectRemovals(ctx context.Context, pool *pgxpool.Pool, tenantKey, sweepID string) (r Removals, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if r, err = removalsOf(ctx, tx, sweepID); err != nil {
+		if r, err = removalsOf(ctx, tx, tenantKey, sweepID); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, decideSets, pgx.NamedArgs{"sweep_id": sweepID, "state": string(setRejected)})
@@ -185,12 +187,18 @@ func RejectRemovals(ctx context.Context, pool *pgxpool.Pool, sweepID string) (r 
 // to be gone. Killed in the middle it can be called again, and the next walk
 // goes on with it, too.
 func (c *Crawler) Approve(ctx context.Context, sweepID string) (Removals, error) {
+	return c.ApproveThen(ctx, sweepID, func() {})
+}
+
+// ApproveThen is Approve that tells when the decision is stored. Asking Feishu
+// comes after it, and takes as long as it takes.
+func (c *Crawler) ApproveThen(ctx context.Context, sweepID string, decided func()) (Removals, error) {
 	release, err := c.lock(ctx)
 	if err != nil {
 		return Removals{}, err
 	}
 	defer release()
-	r, err := removalsOf(ctx, c.pool, sweepID)
+	r, err := removalsOf(ctx, c.pool, c.cfg.TenantKey, sweepID)
 	if err != nil {
 		return Removals{}, err
 	}
@@ -200,6 +208,7 @@ func (c *Crawler) Approve(ctx context.Context, sweepID string) (Removals, error)
 	if !r.has(setHeld) && !r.has(setProving) && (r.has(setRejected) || !r.decided()) {
 		return Removals{}, fmt.Errorf("%s: %w", sweepID, ErrNothingHeld)
 	}
+	decided()
 	if err := c.finishApproved(ctx); err != nil {
 		return Removals{}, err
 	}

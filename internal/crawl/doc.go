@@ -52,8 +52,16 @@
 // who goes on with it. What a walk, a re-read or the hourly sample found and no
 // event told of, [Drift] counts from the log.
 //
+// # Polls
+//
+// What has lists and no events, or too few, a [Poller] reads by the clock, and each
+// sweep does: groups, units, employee types, custom attributes, and the nodes of the
+// scope. They have a lock of their own, and only the budget in common with walks. A
+// list is compared with what the log and the read model know; two complete ones, a
+// minute apart, prove that something is gone, and groups and units are asked for
+// besides. A list that says that there is nothing any more removes nothing.
+//
 // # What it does not do
 //
-// It writes to the log and to its own progress tables only. It does not poll what
-// has no events, but for the definitions that each sweep reads.
+// It writes to the log and to its own progress tables only.
 package crawl

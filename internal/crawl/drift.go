@@ -116,11 +116,18 @@ func (e entry) ours() bool { return strings.HasPrefix(e.eventType, "mirror.") }
 
 // findable reports whether the record may be a difference that was found.
 func (e entry) findable() bool {
+	switch e.kind {
+	case directory.KindUser, directory.KindDepartment, directory.KindEmployeeType, directory.KindCustomAttribute:
+	default:
+		return false // there are no events that could have told
+	}
 	return directory.ClassOf(e.eventType) == directory.ClassObservation && !strings.HasPrefix(e.correlation, belowPrefix)
 }
 
 func (e entry) foundBy() string {
 	switch {
+	case e.source == directory.SourcePoll:
+		return "poll"
 	case e.source != directory.SourceReread:
 		return "sweep"
 	case strings.HasPrefix(e.correlation, samplePrefix):

@@ -148,7 +148,7 @@ func TestDrift(t *testing.T) {
 		_, err := b.sandbox.AddEmployeeType(sandbox.EmployeeType{Content: "临时"})
 		must(t, err)
 		b.backfill(t)
-		equal(t, "drift", b.drifted(t), []string{"employee_type sweep 1"})
+		equal(t, "drift", b.drifted(t), []string{"employee_type poll 1"})
 	})
 
 	t.Run("a log of many pages", func(t *testing.T) {

@@ -13,7 +13,7 @@ func (d *Drift) Sample(ctx context.Context, now time.Time) error { return d.samp
 
 // SweepUnlessWanted is a sweep of the service.
 func (c *Crawler) SweepUnlessWanted(ctx context.Context) (Summary, error) {
-	return c.sweepUnlessWanted(ctx)
+	return c.sweepUnlessWanted(ctx, nil)
 }
 
 // Due tells why the service would sweep now.

@@ -77,12 +77,24 @@ func (b *bundle) crawlerWith(t *testing.T, change func(*crawl.Config)) *crawl.Cr
 		Client: b.client, Counter: b.counter, Pool: b.pool, Log: b.log,
 		TenantKey: b.sandbox.Truth().Tenant.TenantKey, AppID: b.sandbox.AppID(),
 	}
+	// The other resources have tests of their own.
+	cfg.Polls = b.poller(t, crawl.ResourceEmployeeTypes, crawl.ResourceCustomAttributes)
 	change(&cfg)
 	crawler, err := crawl.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return crawler
+}
+
+// poller makes a poller of some resources, of all where none is named.
+func (b *bundle) poller(t *testing.T, resources ...crawl.Resource) *crawl.Poller {
+	t.Helper()
+	p, err := crawl.NewPoller(crawl.PollerConfig{
+		Client: b.client, Pool: b.pool, Log: b.log, TenantKey: b.sandbox.Truth().Tenant.TenantKey, AppID: b.sandbox.AppID(), Resources: resources,
+	})
+	must(t, err)
+	return p
 }
 
 func cleanup(t *testing.T, end func() error) {

@@ -146,7 +146,7 @@ func (r *Rereader) lockedPass(ctx context.Context) error {
 
 // sweepUnlessWanted is Backfill for the service: it goes on with the sweep that
 // was interrupted, or begins one, and gives way where somebody wants to walk.
-func (c *Crawler) sweepUnlessWanted(ctx context.Context) (Summary, error) {
+func (c *Crawler) sweepUnlessWanted(ctx context.Context, begun func(context.Context, Begun) error) (Summary, error) {
 	conn, err := c.pool.Acquire(ctx)
 	if err != nil {
 		return Summary{}, fmt.Errorf("take the crawl lock for a sweep: %w", err)
@@ -168,7 +168,7 @@ func (c *Crawler) sweepUnlessWanted(ctx context.Context) (Summary, error) {
 		defer close(watched)
 		stop(c.whenWanted(sweeping, conn))
 	}()
-	sum, err := c.sweep(sweeping)
+	sum, err := c.sweep(sweeping, begun)
 	if cause := context.Cause(sweeping); err != nil && ctx.Err() == nil && cause != nil {
 		err = cause
 	}

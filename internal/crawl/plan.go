@@ -47,8 +47,11 @@ func (c *Crawler) Plan(ctx context.Context, rates Rates) (Plan, error) {
 		return Plan{}, fmt.Errorf("read what the last sweep saw: %w", err)
 	}
 	p := Plan{People: people, Calls: map[string]int64{
-		feishu.EndpointTenant: 1, feishu.EndpointDepartment: 1, feishu.EndpointEmployeeTypes: 1, feishu.EndpointCustomAttrs: 1,
+		feishu.EndpointTenant: 1, feishu.EndpointDepartment: 1,
 	}}
+	if err := c.pollCalls(ctx, &p); err != nil {
+		return Plan{}, err
+	}
 	if members != nil {
 		err = c.rootCalls(ctx, &p, members)
 	} else {

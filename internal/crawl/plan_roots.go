@@ -157,7 +157,7 @@ func (c *Crawler) rootCalls(ctx context.Context, p *Plan, members map[string]int
 		return fmt.Errorf("count the people without a department: %w", err)
 	}
 	nodes := int64(len(roots))
-	p.Calls[feishu.EndpointScopes] = max(1, (nodes+outsiders+feishu.WidePageSize-1)/feishu.WidePageSize)
+	p.Calls[feishu.EndpointScopes] += max(1, (nodes+outsiders+feishu.WidePageSize-1)/feishu.WidePageSize)
 	p.Calls[feishu.EndpointDepartmentsBatch] = pages(nodes)
 	p.Calls[feishu.EndpointUsersBatch] = pages(outsiders)
 	return nil

@@ -89,7 +89,7 @@ func TestRemovals(t *testing.T) {
 		if again.Position != r.Position {
 			t.Errorf("a second approval appended %d records", again.Position-r.Position)
 		}
-		if _, err := crawl.RejectRemovals(t.Context(), b.pool, sum.SweepID); !errors.Is(err, crawl.ErrNothingHeld) {
+		if _, err := crawl.RejectRemovals(t.Context(), b.pool, "", sum.SweepID); !errors.Is(err, crawl.ErrNothingHeld) {
 			t.Errorf("reject after approve: %v, want ErrNothingHeld", err)
 		}
 		next := b.backfill(t)
@@ -104,9 +104,9 @@ func TestRemovals(t *testing.T) {
 			must(t, b.sandbox.ResignUser(id))
 		}
 		first := b.backfill(t)
-		_, err := crawl.RejectRemovals(t.Context(), b.pool, first.SweepID)
+		_, err := crawl.RejectRemovals(t.Context(), b.pool, "", first.SweepID)
 		must(t, err)
-		if _, err := crawl.RejectRemovals(t.Context(), b.pool, first.SweepID); err != nil {
+		if _, err := crawl.RejectRemovals(t.Context(), b.pool, "", first.SweepID); err != nil {
 			t.Errorf("rejected twice: %v", err)
 		}
 		if _, err := b.crawler.Approve(t.Context(), first.SweepID); !errors.Is(err, crawl.ErrNothingHeld) {
@@ -121,7 +121,7 @@ func TestRemovals(t *testing.T) {
 			if _, err := b.crawler.Approve(t.Context(), old); !errors.Is(err, crawl.ErrSuperseded) {
 				t.Errorf("approve of a superseded set: %v, want ErrSuperseded", err)
 			}
-			if _, err := crawl.RejectRemovals(t.Context(), b.pool, old); !errors.Is(err, crawl.ErrSuperseded) {
+			if _, err := crawl.RejectRemovals(t.Context(), b.pool, "", old); !errors.Is(err, crawl.ErrSuperseded) {
 				t.Errorf("reject of a superseded set: %v, want ErrSuperseded", err)
 			}
 		}

@@ -2,9 +2,7 @@ package crawl
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,21 +15,14 @@ import (
 
 // definitions reads the company's employee types and custom attributes. They
 // have a list and no GET of their own, so a doubt about one of them is settled by
-// reading all. What a list lacks is not removed here: that takes two lists.
+// reading all. What a list lacks is not removed here: that takes two lists, and a
+// Poller.
 type definitions struct {
 	client    *feishu.Client
 	pool      *pgxpool.Pool
 	tenantKey string
 	origin    directory.Origin
 	pace      *pace // nil: the budget alone says when
-	unchanged int   // listed, and no news
-}
-
-// listed is one entity of a list.
-type listed struct {
-	id     string
-	object []byte
-	at     time.Time
 }
 
 // list reads a list to its end, and tells when it began to.
@@ -82,8 +73,6 @@ func (d *definitions) news(ctx context.Context, kind directory.Kind, all []liste
 		}
 		if news, _ := states[l.id].apply(directory.Decode(record)); news {
 			records = append(records, record)
-		} else {
-			d.unchanged++
 		}
 	}
 	return records, nil
@@ -159,29 +148,4 @@ func attrsClosed(ctx context.Context, pool *pgxpool.Pool, tenantKey string) (boo
 	}
 	open := directory.CustomAttrSettingOf(settings[directory.CustomAttrSettingID].State).AllowOpenQuery
 	return open != nil && !*open, nil
-}
-
-// define reads the definitions at the end of a sweep. An app that may not see
-// them walks none the less: people and departments do not hang on them.
-func (c *Crawler) define(ctx context.Context, s *sweep) error {
-	d := &definitions{client: c.client, pool: c.pool, tenantKey: c.cfg.TenantKey, origin: c.origin(s)}
-	for _, read := range []func(context.Context) (time.Time, []directory.Record, error){d.employeeTypes, d.customAttributes} {
-		_, records, err := read(ctx)
-		if errors.Is(err, feishu.ErrPermission) || errors.Is(err, feishu.ErrNoAuthority) || refused(err) {
-			c.logger.WarnContext(ctx, "definitions may not be read", slog.String("sweep_id", s.id), slog.Any("error", err))
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			continue
-		}
-		if _, err := c.log.Append(ctx, records...); err != nil {
-			return fmt.Errorf("append %d definitions: %w", len(records), err)
-		}
-		s.Appended += int64(len(records))
-	}
-	s.Unchanged += int64(d.unchanged)
-	return nil
 }

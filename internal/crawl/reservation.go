@@ -94,3 +94,24 @@ func (b *Budget) spendMonth(ctx context.Context, tx pgx.Tx, n int) (int, error) 
 	}
 	return n - int(over), nil
 }
+
+const selectSpentCalls = `
+SELECT coalesce(sum(calls), 0)
+FROM mirror.call_month
+WHERE app_id = @app_id AND tenant_key = @tenant_key AND month = date_trunc('month', now() AT TIME ZONE 'UTC')::date`
+
+// Spent returns ErrMonthlyBudget where no call of this month is left. Calls that
+// are reserved and may be given back count as made.
+func (b *Budget) Spent(ctx context.Context) error {
+	if b.cfg.MonthlyCalls == 0 {
+		return nil
+	}
+	var spent int64
+	if err := b.pool.QueryRow(ctx, selectSpentCalls, b.key("")).Scan(&spent); err != nil {
+		return fmt.Errorf("count the month's calls: %w", err)
+	}
+	if spent >= b.cfg.MonthlyCalls {
+		return ErrMonthlyBudget
+	}
+	return nil
+}

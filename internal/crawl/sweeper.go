@@ -20,11 +20,13 @@ const (
 	lookForSweep = 5 * time.Second
 	// reasonInterval is the clock's reason for a sweep.
 	reasonInterval = "interval"
+	// reasonOperator is that somebody asked for it.
+	reasonOperator = "operator"
 )
 
 // SweeperConfig says how a Sweeper works.
 type SweeperConfig struct {
-	Interval   time.Duration         // between the beginnings of two sweeps
+	Interval   time.Duration         // between the beginnings of two sweeps; 0: only when an operator asks for one
 	Registerer prometheus.Registerer // nil: figures that nobody sees
 }
 
@@ -34,18 +36,37 @@ type SweeperConfig struct {
 // nobody does within an interval, the Sweeper does.
 //
 // It needs nothing of its own to go on after a kill: what is due is still due,
-// and the walk that was interrupted is taken up.
+// and the walk that was interrupted is taken up. What an operator began it goes on
+// with until it is complete, like any other.
 type Sweeper struct {
 	interval time.Duration
 	outcomes *prometheus.CounterVec
+	asks     chan ask
+}
+
+// ask is an operator's wish for a sweep now. It is answered when the sweep is
+// begun, or cannot be.
+type ask chan answered
+
+type answered struct {
+	begun Begun
+	err   error
+}
+
+// answer gives the first answer; who asked reads no other.
+func (a ask) answer(begun Begun, err error) {
+	select {
+	case a <- answered{begun, err}:
+	default:
+	}
 }
 
 // NewSweeper returns a Sweeper that has not begun to work.
 func NewSweeper(cfg SweeperConfig) (*Sweeper, error) {
-	if cfg.Interval <= 0 {
-		return nil, fmt.Errorf("sweeps every %s: the interval must be longer", cfg.Interval)
+	if cfg.Interval < 0 {
+		return nil, fmt.Errorf("sweeps every %s: the interval must not be negative", cfg.Interval)
 	}
-	s := &Sweeper{interval: cfg.Interval, outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
+	s := &Sweeper{interval: cfg.Interval, asks: make(chan ask), outcomes: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "orgmirror_crawl_sweeps_total", Help: "Sweeps of the service, by what came of them: complete, failed (and tried again), gave_way (to a walk that somebody began).",
 	}, []string{"outcome"})}
 	for _, o := range []string{"complete", "failed", "gave_way"} {
@@ -66,11 +87,18 @@ func (s *Sweeper) Run(ctx context.Context, c *Crawler) {
 		InitialInterval: 30 * time.Second, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 30 * time.Minute,
 	}
 	pauses.Reset()
+	var asked ask // nil while nobody did
 	for ctx.Err() == nil {
 		pause := lookForSweep
 		reasons, wait, err := s.due(ctx, c)
+		if asked != nil && !slices.Contains(reasons, reasonOperator) {
+			reasons = append(reasons, reasonOperator)
+		}
 		if err == nil && len(reasons) > 0 {
-			err = s.once(ctx, c, reasons)
+			err = s.once(ctx, c, reasons, asked)
+		}
+		if asked != nil {
+			asked.answer(Begun{}, err) // where it was not begun
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -84,7 +112,43 @@ func (s *Sweeper) Run(ctx context.Context, c *Crawler) {
 			s.outcomes.WithLabelValues("failed").Inc()
 			c.logger.LogAttrs(ctx, slog.LevelWarn, "sweep failed, trying again", slog.Duration("pause", pause), slog.Any("error", err))
 		}
-		sleep(ctx, pause)
+		asked = s.rest(ctx, pause)
+	}
+	if asked != nil {
+		asked.answer(Begun{}, context.Cause(ctx))
+	}
+}
+
+// rest waits, unless an operator asks for a sweep.
+func (s *Sweeper) rest(ctx context.Context, pause time.Duration) ask {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case asked := <-s.asks:
+		return asked
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Start has Run begin a sweep now, whether or not one is due, and returns when it
+// is stored, or was found to have been interrupted and goes on. It ends by itself:
+// what fails later is tried again. ErrBusy where a sweep is under way, here or
+// elsewhere; Feishu's errors and ErrMonthlyBudget where it could not begin.
+func (s *Sweeper) Start(ctx context.Context) (Begun, error) {
+	asked := make(ask, 1)
+	select {
+	case s.asks <- asked:
+	case <-ctx.Done():
+		return Begun{}, context.Cause(ctx)
+	}
+	select {
+	case a := <-asked:
+		return a.begun, a.err
+	case <-ctx.Done():
+		return Begun{}, context.Cause(ctx)
 	}
 }
 
@@ -100,9 +164,32 @@ func pauseAfter(err error, next time.Duration) time.Duration {
 	}
 }
 
-// once sweeps.
-func (s *Sweeper) once(ctx context.Context, c *Crawler, reasons []string) error {
-	sum, err := c.sweepUnlessWanted(ctx)
+// once sweeps. Who asked for it, if somebody did, is told when it is begun; who
+// asks meanwhile, that it is under way.
+func (s *Sweeper) once(ctx context.Context, c *Crawler, reasons []string, asked ask) (err error) {
+	var sum Summary
+	swept := make(chan struct{})
+	go func() {
+		defer close(swept)
+		sum, err = c.sweepUnlessWanted(ctx, func(ctx context.Context, begun Begun) error {
+			if asked == nil {
+				return nil
+			}
+			if err := c.askForSweep(ctx, begun); err != nil {
+				return err
+			}
+			asked.answer(begun, nil)
+			return nil
+		})
+	}()
+	for sweeping := true; sweeping; {
+		select {
+		case another := <-s.asks:
+			another.answer(Begun{}, ErrBusy)
+		case <-swept:
+			sweeping = false
+		}
+	}
 	switch {
 	case err == nil:
 		s.outcomes.WithLabelValues("complete").Inc()
@@ -111,8 +198,22 @@ func (s *Sweeper) once(ctx context.Context, c *Crawler, reasons []string) error 
 	case errors.Is(err, errGaveWay):
 		s.outcomes.WithLabelValues("gave_way").Inc()
 		c.logger.LogAttrs(ctx, slog.LevelInfo, "scheduled sweep gave way to another walk")
+		if asked != nil {
+			asked.answer(Begun{}, ErrBusy)
+		}
 	}
 	return err
+}
+
+// askForSweep notes that an operator wants a sweep, so that it is gone on with
+// after a failure or a kill. It is seen to when that sweep, or a later one, is
+// complete.
+func (c *Crawler) askForSweep(ctx context.Context, begun Begun) error {
+	args := pgx.NamedArgs{"tenant_key": c.cfg.TenantKey, "reason": reasonOperator, "now": begun.StartedAt}
+	if _, err := c.pool.Exec(ctx, askForSweep, args); err != nil {
+		return fmt.Errorf("note that a sweep was asked for: %w", err)
+	}
+	return nil
 }
 
 // timetable is what the next sweep depends on; instants are on Feishu's clock.
@@ -169,12 +270,21 @@ func (s *Sweeper) due(ctx context.Context, c *Crawler) (reasons []string, wait t
 // due returns the reasons for a sweep now, sorted, or for how long there is none.
 func (t timetable) due(now time.Time, interval time.Duration) (reasons []string, wait time.Duration) {
 	wait = interval
+	if interval == 0 {
+		wait = lookForSweep
+	}
 	add := func(reason string, at time.Time) {
 		if left := at.Sub(now); left > 0 {
 			wait = min(wait, left)
 		} else {
 			reasons = append(reasons, reason)
 		}
+	}
+	if at, is := t.asked[reasonOperator]; is && t.begun.Before(at) { // whenever it was, and before all others
+		add(reasonOperator, at)
+	}
+	if interval == 0 {
+		return reasons, wait
 	}
 	if t.begun.IsZero() {
 		if !t.attended.IsZero() {
@@ -193,7 +303,7 @@ func (t timetable) due(now time.Time, interval time.Duration) (reasons []string,
 	}
 	add(reasonInterval, later(t.begun.Add(interval)))
 	for reason, at := range t.asked {
-		if t.begun.Before(at) { // else it is seen, and the projector will strike it off
+		if reason != reasonOperator && t.begun.Before(at) { // else it is seen, and the projector will strike it off
 			add(reason, later(at))
 		}
 	}

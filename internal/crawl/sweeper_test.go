@@ -274,3 +274,134 @@ func TestAttendance(t *testing.T) {
 		}
 	})
 }
+
+// An operator's sweep begins at once, whatever the clock says, and is seen to.
+func TestSweeperStart(t *testing.T) {
+	t.Parallel()
+	setup := func(t *testing.T, interval time.Duration) (*bundle, *crawl.Sweeper, func() (crawl.Begun, error)) {
+		t.Helper()
+		b := setup(t, 60, 6)
+		s, err := crawl.NewSweeper(crawl.SweeperConfig{Interval: interval})
+		must(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.Run(ctx, b.crawler)
+		}()
+		t.Cleanup(func() {
+			cancel()
+			<-ended
+		})
+		return b, s, func() (crawl.Begun, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			return s.Start(ctx)
+		}
+	}
+	state := func(t *testing.T, b *bundle, id string) (state string) {
+		t.Helper()
+		must(t, b.pool.QueryRow(t.Context(), `SELECT state FROM mirror.sweep WHERE sweep_id = $1`, id).Scan(&state))
+		return state
+	}
+
+	for _, interval := range []time.Duration{0, 24 * time.Hour} {
+		t.Run("the first of all, with an interval of "+interval.String(), func(t *testing.T) {
+			t.Parallel()
+			b, _, start := setup(t, interval)
+			begun, err := start()
+			must(t, err)
+			if begun.SweepID == "" || begun.StartedAt.IsZero() || begun.Resumed {
+				t.Errorf("%+v", begun)
+			}
+			eventually(t, "it is complete", func() bool { return state(t, b, begun.SweepID) == "complete" })
+			b.equalsTruth(t)
+		})
+	}
+
+	t.Run("one at a time", func(t *testing.T) {
+		t.Parallel()
+		b, _, start := setup(t, 0)
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUsersByDepartment, DelayMS: 1000, Count: -1}))
+		begun, err := start()
+		must(t, err)
+		if _, err := start(); !errors.Is(err, crawl.ErrBusy) {
+			t.Errorf("a second one: %v, want ErrBusy", err)
+		}
+		b.sandbox.ClearFaults()
+		eventually(t, "it is complete", func() bool { return state(t, b, begun.SweepID) == "complete" })
+		if n := b.sweeps(t, "complete"); n != 1 {
+			t.Errorf("%d sweeps", n)
+		}
+	})
+
+	t.Run("not beside a walk of another process", func(t *testing.T) {
+		t.Parallel()
+		b, _, start := setup(t, 0)
+		conn, err := b.pool.Acquire(t.Context())
+		must(t, err)
+		defer conn.Release()
+		_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock(hashtextextended('orgmirror crawl ' || $1, 0))`, b.tenant())
+		must(t, err)
+		if _, err := start(); !errors.Is(err, crawl.ErrBusy) {
+			t.Errorf("%v, want ErrBusy", err)
+		}
+		_, err = conn.Exec(t.Context(), `SELECT pg_advisory_unlock_all()`)
+		must(t, err)
+		_, err = start()
+		must(t, err)
+	})
+
+	t.Run("what fails before it begins is said, and forgotten", func(t *testing.T) {
+		t.Parallel()
+		b, s, start := setup(t, 0)
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointDepartment, Code: 99991403, Status: 400, Count: 1}))
+		if _, err := start(); !errors.Is(err, feishu.ErrQuota) {
+			t.Errorf("%v, want the quota", err)
+		}
+		if reasons, err := s.Due(t.Context(), b.crawler); err != nil || len(reasons) > 0 {
+			t.Errorf("due: %v (%v)", reasons, err)
+		}
+		_, err := start()
+		must(t, err)
+	})
+
+	t.Run("what fails later is tried again", func(t *testing.T) {
+		t.Parallel()
+		b, s, start := setup(t, 0)
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointUsersByDepartment, Code: 99991403, Status: 400, Count: 1}))
+		begun, err := start()
+		must(t, err)
+		eventually(t, "it failed", func() bool { return b.asked(feishu.EndpointUsersByDepartment) > 0 })
+		b.sandbox.ClearFaults()
+		eventually(t, "it is due", func() bool {
+			reasons, err := s.Due(t.Context(), b.crawler)
+			must(t, err)
+			return len(reasons) == 1 && reasons[0] == "operator"
+		})
+		var again crawl.Begun
+		eventually(t, "it can be begun again", func() bool {
+			again, err = start()
+			return err == nil
+		})
+		if again.SweepID != begun.SweepID || !again.Resumed {
+			t.Errorf("%+v, want %s to go on", again, begun.SweepID)
+		}
+		eventually(t, "it is complete", func() bool { return state(t, b, begun.SweepID) == "complete" })
+		if reasons, err := s.Due(t.Context(), b.crawler); err != nil || len(reasons) > 0 {
+			t.Errorf("due: %v (%v)", reasons, err)
+		}
+	})
+
+	t.Run("who stops waiting stops nothing", func(t *testing.T) {
+		t.Parallel()
+		b, s, _ := setup(t, 0)
+		must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointDepartment, DelayMS: 500, Count: 1}))
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if _, err := s.Start(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		eventually(t, "it is complete", func() bool { return b.sweeps(t, "complete") == 1 })
+	})
+}

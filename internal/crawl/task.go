@@ -79,6 +79,7 @@ type sweep struct {
 	memberships int64                                 // counted at the end
 	before      map[directory.Kind]map[string]int64   // Fields of the last complete sweep
 	explained   map[directory.Kind]map[string]absence // absences that a departure explains
+	polled      []Polled
 	totals
 }
 

@@ -19,18 +19,25 @@ const (
 	EventScopeUpdated       = "contact.scope.updated_v3"
 )
 
-// Our own about an entity; see [EventType].
-const (
-	eventUserObserved       = "mirror.user.observed"
-	eventUserMissing        = "mirror.user.missing"
-	eventDepartmentObserved = "mirror.department.observed"
-	eventDepartmentMissing  = "mirror.department.missing"
+// ownType is what a type of ours says: that an entity was observed or is missing.
+type ownType struct {
+	kind Kind
+	verb string
+}
 
-	eventEmployeeTypeObserved    = "mirror.employee_type.observed"
-	eventEmployeeTypeMissing     = "mirror.employee_type.missing"
-	eventCustomAttributeObserved = "mirror.custom_attribute.observed"
-	eventCustomAttributeMissing  = "mirror.custom_attribute.missing"
-)
+// ownTypes are those that the fold reads, by [EventType].
+var ownTypes = func() map[string]ownType {
+	types := map[string]ownType{}
+	for _, kind := range []Kind{
+		KindUser, KindDepartment, KindEmployeeType, KindCustomAttribute,
+		KindGroup, KindGroupMember, KindUnit, KindUnitDepartment, KindScopeNode,
+	} {
+		for _, verb := range []string{verbObserved, verbMissing} {
+			types[EventType(kind, verb)] = ownType{kind, verb}
+		}
+	}
+	return types
+}()
 
 // Class says in one word what sort of record a type makes: for figures, since
 // the types that Feishu may send have no end.
@@ -73,15 +80,14 @@ func ClassOf(eventType string) Class {
 		return ClassCustomAttrs
 	case EventScopeUpdated:
 		return ClassScope
-	case eventUserObserved, eventDepartmentObserved, eventEmployeeTypeObserved, eventCustomAttributeObserved,
-		eventUserMissing, eventDepartmentMissing, eventEmployeeTypeMissing, eventCustomAttributeMissing:
-		return ClassObservation
 	case EventSweepStarted, EventSweepCompleted:
 		return ClassSweep
 	case "user_add", "user_update", "user_leave", "user_status_change",
 		"dept_add", "dept_update", "dept_delete", "contact_scope_change":
 		return ClassLegacy
-	default:
-		return ClassUnknown
 	}
+	if _, ours := ownTypes[eventType]; ours {
+		return ClassObservation
+	}
+	return ClassUnknown
 }

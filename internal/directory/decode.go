@@ -34,24 +34,14 @@ func Decode(r Record) Decoded {
 		// Its added and removed are the nodes of the range, not who is below them,
 		// and what one node lost another may still cover: it removes nobody.
 		return Decoded{AskSweep: SweepForScope}
-	case eventUserObserved:
-		return decodeObservation(r, KindUser)
-	case eventDepartmentObserved:
-		return decodeObservation(r, KindDepartment)
-	case eventEmployeeTypeObserved:
-		return decodeObservation(r, KindEmployeeType)
-	case eventCustomAttributeObserved:
-		return decodeObservation(r, KindCustomAttribute)
-	case eventUserMissing:
-		return decodeMissing(r, KindUser)
-	case eventDepartmentMissing:
-		return decodeMissing(r, KindDepartment)
-	case eventEmployeeTypeMissing:
-		return decodeMissing(r, KindEmployeeType)
-	case eventCustomAttributeMissing:
-		return decodeMissing(r, KindCustomAttribute)
 	case EventSweepStarted, EventSweepCompleted:
 		return decodeSweep(r)
+	}
+	switch own := ownTypes[r.EventType]; own.verb {
+	case verbObserved:
+		return decodeObservation(r, own.kind)
+	case verbMissing:
+		return decodeMissing(r, own.kind)
 	default:
 		return Decoded{}
 	}
@@ -74,6 +64,8 @@ func keyField(kind Kind) string {
 		return "open_department_id"
 	case KindEmployeeType:
 		return "enum_id"
+	case KindUnit:
+		return "unit_id"
 	default:
 		return "id"
 	}

@@ -176,7 +176,7 @@ func TestARecordThatCannotBeUsedIsParkedWhole(t *testing.T) {
 
 func TestATypeThatTheFoldDoesNotKnowSaysNothing(t *testing.T) {
 	t.Parallel()
-	for _, eventType := range []string{"", "contact.user.updated_v4", "contact.user_group.created_v3", "user_update", "mirror.group.observed", "mirror.sweep.failed", "app_ticket"} {
+	for _, eventType := range []string{"", "contact.user.updated_v4", "contact.user_group.created_v3", "user_update", "mirror.job_title.observed", "mirror.sweep.failed", "app_ticket"} {
 		r := updated(1, `{"open_id":"ou_1"}`, `{}`)
 		r.EventType = eventType
 		if diff := cmp.Diff(directory.Decoded{}, directory.Decode(r)); diff != "" {

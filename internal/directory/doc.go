@@ -1,5 +1,5 @@
 // Package directory owns the vocabulary of the mirror and its fold: what a
-// record of the log says about which people, departments and definitions, and
+// record of the log says about which people, departments, groups and so on, and
 // what they look like when many records have been applied.
 //
 // It is pure. It imports nothing of ours, reads no clock, does no I/O and

@@ -26,6 +26,22 @@ func (s *State) Has(name string) bool {
 	return s.value(name) != nil
 }
 
+// Lacks returns the fields that a state has and an object of the API lacks, by
+// Feishu's names, sorted: not set any more, where every field of the kind is
+// readable. It is empty for what is no object.
+func (s *State) Lacks(raw json.RawMessage) (fields []string) {
+	o, err := payload(Record{Payload: raw})
+	if err != nil {
+		return nil
+	}
+	for _, c := range s.fields {
+		if c.value != nil && !o.says(c.name) {
+			fields = append(fields, c.name)
+		}
+	}
+	return fields
+}
+
 // NewEmptiness makes the record of an observation that is known by now to tell
 // of fields that are not set: nobody could say so when it was made. seenAt is the
 // instant of its request; its other fields have a record of their own, where

@@ -18,8 +18,15 @@ const (
 	KindCustomAttribute   Kind = "custom_attribute"    // a definition, keyed by id
 	KindCustomAttrSetting Kind = "custom_attr_setting" // one a company; see CustomAttrSettingID
 
-	// KindScope is of the events that tell what the app may see. They fold into
-	// nothing, and ask for a sweep.
+	// What has a list and no events; see link.go for those that join others.
+	KindGroup          Kind = "group"           // keyed by what paths call group_id, and objects id
+	KindGroupMember    Kind = "group_member"    // group_id/member_type/member_id
+	KindUnit           Kind = "unit"            // keyed by unit_id
+	KindUnitDepartment Kind = "unit_department" // unit_id/open_department_id
+	KindScopeNode      Kind = "scope_node"      // of what the app may see: node_type/node_id
+
+	// KindScope is of the events that tell that the app's range changed. They fold
+	// into nothing, and ask for a sweep.
 	KindScope Kind = "scope"
 
 	KindSweep Kind = "sweep" // keyed by the sweep's id; folded by its own two records

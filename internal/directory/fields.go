@@ -170,6 +170,12 @@ func fieldsOf(kind Kind) fieldTable {
 		return customAttributeFields
 	case KindCustomAttrSetting:
 		return customAttrSettingFields
+	case KindGroup:
+		return groupFields
+	case KindUnit:
+		return unitFields
+	case KindGroupMember, KindUnitDepartment, KindScopeNode:
+		return linkFields
 	default:
 		return nil
 	}

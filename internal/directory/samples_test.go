@@ -20,6 +20,9 @@ var samplePayloads = []string{
 	`{"event":{"object":{"contact_field_key":["C-1","C-2"],"allow_open_query":false},"old_object":{"contact_field_key":["C-1"],"allow_open_query":true}}}`,
 	`{"event":{"added":{"departments":[{"open_department_id":"od-x","order":"100"}],"users":[],"user_groups":[]},"removed":{"departments":[],"users":[{"open_id":"ou_1"}],"user_groups":[{"user_group_id":"g"}]}}}`,
 	`{"object":{"id":"C-1","type":"ENUMERATION","options":{"default_option_id":"1","option_type":"TEXT","options":[{"id":"1","value":"x"}]},"i18n_name":[{"locale":"zh_cn","value":"字段"}]},"listed":true}`,
+	`{"object":{"id":"g1","group_id":"c1","name":"x","description":"","type":2,"member_user_count":3,"department_scope_list":["od-1"],"dynamic_group_rule":{"expressions":[]}},"listed":true}`,
+	`{"object":{"group_id":"g1","member_type":"user","member_id":"ou_1"},"listed":true,"skew_margin_ms":10000}`,
+	`{"object":{"unit_id":"BU1","name":"x","unit_type":"y"},"empty":["name"],"listed":true}`,
 	`{"mirror.raw":"AAEC"}`,
 	`{"event":{"object":{"open_id":"ou_1","name":"a\u0000\ud800","x":1e400,"y":[[[[1]]]],"order":"1","join_time":"9223372036854775807","city":7,"status":[],"orders":[{}]},"old_object":{"city":{},"a\"b":1}}}`,
 	`{"event":null,"object":null}`,
@@ -34,4 +37,6 @@ var sampleTypes = []string{
 	"contact.employee_type_enum.created_v3", "contact.employee_type_enum.actived_v3", "contact.employee_type_enum.deactivated_v3",
 	"contact.employee_type_enum.updated_v3", "contact.employee_type_enum.deleted_v3", "contact.custom_attr_event.updated_v3",
 	"mirror.employee_type.observed", "mirror.custom_attribute.observed", "mirror.employee_type.missing", "mirror.custom_attribute.missing",
+	"mirror.group.observed", "mirror.group_member.observed", "mirror.unit.observed", "mirror.unit_department.observed", "mirror.scope_node.observed",
+	"mirror.group.missing", "mirror.group_member.missing", "mirror.unit.missing", "mirror.unit_department.missing", "mirror.scope_node.missing",
 }

@@ -114,10 +114,14 @@ func asKeyOf(kind Kind, raw []byte) (string, error) {
 // isKeyOf reports whether a text can be the id of an entity. Those of employee
 // types are base64, with slashes, and stand in no path of ours.
 func isKeyOf(kind Kind, s string) bool {
-	if kind == KindEmployeeType {
-		s = strings.ReplaceAll(s, "/", "_")
+	switch kind {
+	case KindEmployeeType:
+		return isKey(strings.ReplaceAll(s, "/", "_"))
+	case KindGroupMember, KindUnitDepartment, KindScopeNode:
+		return linkParts(kind, s) != nil
+	default:
+		return isKey(s)
 	}
-	return isKey(s)
 }
 
 // isKey reports whether a text can be an id. Ids are put into paths between

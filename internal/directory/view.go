@@ -63,7 +63,7 @@ type Department struct {
 	Life
 }
 
-// Life is what both have: everything that is set, and whether they are there.
+// Life is what all kinds have: everything that is set, and whether they are there.
 type Life struct {
 	// Attributes holds every field that is set, in Feishu's form, ornaments
 	// left out.
@@ -71,6 +71,9 @@ type Life struct {
 	RemovedAt     *time.Time // nil while it exists
 	RemovedReason Reason
 }
+
+// LifeOf shows what all kinds have.
+func LifeOf(s *State) Life { return s.life() }
 
 // UserOf shows a user's state.
 func UserOf(s *State) User {

@@ -37,7 +37,8 @@ func (s *Subscriber) deliver(ctx context.Context, consumer string, h *hold, out 
 	defer end()
 	retry := pauses{first: s.opts.RetryPause, most: 50 * s.opts.RetryPause}
 	var checkpoint directory.Position
-	known := false // whether checkpoint is what the database says
+	known := false               // whether checkpoint is what the database says
+	var ahead []directory.Record // read already, behind checkpoint
 	for working.Err() == nil {
 		var err error
 		if !known {
@@ -46,18 +47,18 @@ func (s *Subscriber) deliver(ctx context.Context, consumer string, h *hold, out 
 		var page Page
 		if err == nil {
 			known = true
-			page, err = s.nextPage(working, consumer, checkpoint)
+			page, err = s.nextPage(working, consumer, checkpoint, ahead)
 		}
 		var advanced bool
 		if err == nil {
-			advanced, err = s.hand(ctx, working, page, out)
+			advanced, ahead, err = s.hand(ctx, working, page, out)
 		}
 		if advanced {
 			checkpoint = page.To
 			retry.reset()
 			continue
 		}
-		known = false
+		known, ahead = false, nil
 		if working.Err() == nil {
 			if err != nil {
 				s.log.opts.Logger.LogAttrs(working, slog.LevelWarn, "page not delivered, trying again",
@@ -68,13 +69,17 @@ func (s *Subscriber) deliver(ctx context.Context, consumer string, h *hold, out 
 	}
 }
 
-// nextPage waits for records behind the checkpoint.
-func (s *Subscriber) nextPage(ctx context.Context, consumer string, checkpoint directory.Position) (Page, error) {
+// nextPage makes a page of the records behind the checkpoint. Where none were
+// read ahead it waits for them.
+func (s *Subscriber) nextPage(ctx context.Context, consumer string, checkpoint directory.Position, records []directory.Record) (Page, error) {
 	poll := time.NewTimer(s.opts.PollInterval)
 	defer poll.Stop()
 	for {
+		var err error
 		appended := s.log.ears.appended.heard()
-		records, err := s.log.Read(ctx, checkpoint, s.opts.PageSize)
+		if len(records) == 0 {
+			records, err = s.log.Read(ctx, checkpoint, s.opts.PageSize)
+		}
 		if err == nil {
 			err = checkHoles(checkpoint, records)
 		}
@@ -95,11 +100,11 @@ func (s *Subscriber) nextPage(ctx context.Context, consumer string, checkpoint d
 }
 
 // hand gives the page to the handler and waits for its answer. It reports
-// whether the checkpoint now is at the page's end.
-func (s *Subscriber) hand(ctx, working context.Context, page Page, out chan<- *message.Message) (bool, error) {
+// whether the checkpoint now is at the page's end, and what follows there.
+func (s *Subscriber) hand(ctx, working context.Context, page Page, out chan<- *message.Message) (bool, []directory.Record, error) {
 	payload, err := json.Marshal(page)
 	if err != nil {
-		return false, err
+		return false, nil, err
 	}
 	handling, done := context.WithCancel(working)
 	defer done()
@@ -107,7 +112,7 @@ func (s *Subscriber) hand(ctx, working context.Context, page Page, out chan<- *m
 	select {
 	case out <- msg:
 	case <-working.Done():
-		return false, nil
+		return false, nil, nil
 	}
 	// Not working.Done: after a lost lock the handler must end before another
 	// message is sent, or one process would work on two pages at once. Its context
@@ -115,26 +120,27 @@ func (s *Subscriber) hand(ctx, working context.Context, page Page, out chan<- *m
 	select {
 	case <-msg.Acked():
 	case <-msg.Nacked():
-		return false, nil
+		return false, nil, nil
 	case <-ctx.Done():
-		return false, nil
+		return false, nil, nil
 	}
 	done()
 	return s.settle(working, page)
 }
 
-// settle finds out where the checkpoint is after an Ack. It is not taken from
-// the handler: who acknowledges without having moved it would lose a page.
-func (s *Subscriber) settle(ctx context.Context, page Page) (bool, error) {
+// settle finds out where the checkpoint is after an Ack: it is not taken from the
+// handler, since who acknowledges without having moved it would lose a page. In
+// passing it reads what follows.
+func (s *Subscriber) settle(ctx context.Context, page Page) (bool, []directory.Record, error) {
 	if s.opts.CheckpointOnAck {
 		err := s.log.moveAlone(ctx, page)
-		return err == nil, err
+		return err == nil, nil, err
 	}
-	defer s.log.ears.moved.ring() // the notification comes later, or not at all
-	checkpoint, err := s.log.Checkpoint(ctx, page.Consumer)
+	s.log.ears.moved.ring() // the notification comes later, or not at all
+	checkpoint, ahead, err := s.log.readOn(ctx, page.Consumer, page.To, s.opts.PageSize)
 	if err == nil && checkpoint == page.From {
 		s.log.opts.Logger.LogAttrs(ctx, slog.LevelError, "page acknowledged, but its checkpoint was not moved; it comes again",
 			slog.String("consumer", page.Consumer), slog.Int64("position", int64(page.From)))
 	}
-	return err == nil && checkpoint == page.To, err
+	return err == nil && checkpoint == page.To, ahead, err
 }

@@ -42,12 +42,36 @@ func queryRecords(ctx context.Context, db querier, sql string, args ...any) ([]d
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (directory.Record, error) {
-		var r directory.Record
-		// The conversions spare pgx a search for the type behind each name.
-		err := row.Scan((*int64)(&r.Position), &r.RecordedAt, &r.OccurredAt, &r.TenantKey, &r.AppID, &r.EventID, &r.EventType,
-			&r.SchemaVersion, (*string)(&r.Source), (*string)(&r.EntityKind), &r.EntityID, &r.CorrelationID, (*[]byte)(&r.Payload))
-		r.RecordedAt, r.OccurredAt = r.RecordedAt.UTC(), r.OccurredAt.UTC()
-		return r, err
-	})
+	return pgx.CollectRows(rows, scanRecord)
 }
+
+func scanRecord(row pgx.CollectableRow) (directory.Record, error) {
+	var r directory.Record
+	// The conversions spare pgx a search for the type behind each name.
+	err := row.Scan((*int64)(&r.Position), &r.RecordedAt, &r.OccurredAt, &r.TenantKey, &r.AppID, &r.EventID, &r.EventType,
+		&r.SchemaVersion, (*string)(&r.Source), (*string)(&r.EntityKind), &r.EntityID, &r.CorrelationID, (*[]byte)(&r.Payload))
+	r.RecordedAt, r.OccurredAt = r.RecordedAt.UTC(), r.OccurredAt.UTC()
+	return r, err
+}
+
+// readOn reads in one round trip where a consumer's checkpoint is, and the records
+// after a position: where it should be.
+func (l *Log) readOn(ctx context.Context, consumer string, after directory.Position, limit int) (checkpoint directory.Position, records []directory.Record, err error) {
+	b := &pgx.Batch{}
+	b.Queue(customPlans) // as in queryRecords
+	b.Queue(selectCheckpoint, pgx.NamedArgs{"consumer": consumer}).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{(*int64)(&checkpoint)}, func() error { return nil })
+		return err
+	})
+	b.Queue(selectPage, int64(after), limit).Query(func(rows pgx.Rows) error {
+		records, err = pgx.CollectRows(rows, scanRecord)
+		return err
+	})
+	if err := l.pool.SendBatch(ctx, b).Close(); err != nil {
+		return 0, nil, fmt.Errorf("read the checkpoint of %s, and the log after position %d: %w", consumer, after, err)
+	}
+	return checkpoint, records, nil
+}
+
+const customPlans = `
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true)`

@@ -19,6 +19,7 @@ type request struct {
 	body     any
 	hide     []string // what was sent and must not show in an error: user ids, page tokens, secrets
 	forToken bool     // a token endpoint: sent without a token and without the limiter
+	items    string   // what the answer's list is called; empty for "items"
 
 	// decode takes what the caller wants out of a success. Its error makes the
 	// answer a bad one, which is asked for again.

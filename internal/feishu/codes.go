@@ -81,6 +81,8 @@ var codes = map[int]class{
 	// The gateway checks ids before the contact service sees them, so that an
 	// unknown one comes back as one of these rather than as 40015.
 	40015:    {ErrNotFound, stop, "the department does not exist"},
+	42002:    {ErrNotFound, stop, "the group does not exist"},
+	43051:    {ErrNotFound, stop, "the unit does not exist"},
 	99992351: {ErrNotFound, stop, "the open_id does not exist"},
 	99992352: {ErrNotFound, stop, "the open_id does not exist"},
 	99992353: {ErrNotFound, stop, "the open_id does not exist"},

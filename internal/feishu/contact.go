@@ -1,6 +1,7 @@
 package feishu
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,11 @@ const (
 	EndpointUsersBatch         = "GET /contact/v3/users/batch"
 	EndpointUsers              = "GET /contact/v3/users"
 	EndpointGroupMembers       = "GET /contact/v3/group/:group_id/member/simplelist"
+	EndpointGroups             = "GET /contact/v3/group/simplelist"
+	EndpointGroup              = "GET /contact/v3/group/:group_id"
+	EndpointUnits              = "GET /contact/v3/unit"
+	EndpointUnit               = "GET /contact/v3/unit/:unit_id"
+	EndpointUnitDepartments    = "GET /contact/v3/unit/list_department"
 	EndpointScopes             = "GET /contact/v3/scopes"
 	EndpointEmployeeTypes      = "GET /contact/v3/employee_type_enums"
 	EndpointCustomAttrs        = "GET /contact/v3/custom_attrs"
@@ -32,7 +38,8 @@ const (
 const PageSize = 50
 
 // WidePageSize is the same for the lists that may be longer: the contact scope,
-// the members of a group, and the historic list of users.
+// groups and their members, units and their departments, and the historic list of
+// users.
 const WidePageSize = 100
 
 // Page is one page of a list. An item is the JSON that came in, byte for byte,
@@ -231,7 +238,7 @@ func (c *Client) batch(ctx context.Context, r request, ids []string) (Page, erro
 func (c *Client) page(ctx context.Context, r request, pageToken string) (Page, error) {
 	var page Page
 	r.decode = func(env envelope) (err error) {
-		page, err = decodePage(env, pageToken)
+		page, err = decodePage(env, cmp.Or(r.items, "items"), pageToken)
 		return err
 	}
 	at, err := c.do(ctx, r)

@@ -117,25 +117,22 @@ func decodeObject(env envelope, member string) (json.RawMessage, error) {
 	return data[member], nil
 }
 
-// decodePage reads {has_more, page_token, items}. Items absent or null are an
+// decodePage reads {has_more, page_token, items}; items have another name in some
+// lists. Items absent or null are an
 // empty page, and so are empty pages with has_more: both occur. A missing data
 // object is not: nothing documented sends it, and an empty page may cost
 // people their place in the mirror.
-func decodePage(env envelope, askedToken string) (Page, error) {
-	var wire struct {
-		Items     json.RawMessage `json:"items"`
-		HasMore   json.RawMessage `json:"has_more"`
-		PageToken json.RawMessage `json:"page_token"`
-	}
-	if absent(env.data) || json.Unmarshal(env.data, &wire) != nil {
+func decodePage(env envelope, items, askedToken string) (Page, error) {
+	var wire map[string]json.RawMessage
+	if absent(env.data) || json.Unmarshal(env.data, &wire) != nil || wire == nil {
 		return Page{}, errNoData
 	}
 	var page Page
-	if !absent(wire.Items) && json.Unmarshal(wire.Items, &page.Items) != nil {
+	if !absent(wire[items]) && json.Unmarshal(wire[items], &page.Items) != nil {
 		return Page{}, errNoData
 	}
 	var err error
-	page.HasMore, page.PageToken, err = decodePaging(wire.HasMore, wire.PageToken)
+	page.HasMore, page.PageToken, err = decodePaging(wire["has_more"], wire["page_token"])
 	if err != nil {
 		return Page{}, err
 	}

@@ -210,7 +210,7 @@ func FuzzDecode(f *testing.F) {
 		if !json.Valid(body) {
 			t.Fatalf("accepted what is not JSON: %q", body)
 		}
-		if page, err := decodePage(env, "asked"); err == nil {
+		if page, err := decodePage(env, "items", "asked"); err == nil {
 			if page.HasMore != (page.PageToken != "") {
 				t.Fatalf("has_more %v with token %q", page.HasMore, page.PageToken)
 			}

@@ -10,7 +10,11 @@ var legacy = []string{
 	"contact:contact:access_as_app",
 }
 
-const contactBase = "contact:contact.base:readonly"
+const (
+	contactBase = "contact:contact.base:readonly"
+	groupRead   = "contact:group:readonly"
+	unitRead    = "contact:unit:readonly"
+)
 
 // endpointPermissions are the permissions of which any one lets the app call the
 // method, the narrowest first. Source: each method's page, "permission
@@ -24,7 +28,12 @@ var endpointPermissions = map[string][]string{
 	EndpointUsersByDepartment:  append([]string{contactBase, "contact:department.organize:readonly"}, legacy...),
 	EndpointUsersBatch:         {contactBase},
 	EndpointUsers:              append([]string{contactBase, "contact:department.organize:readonly"}, legacy...),
-	EndpointGroupMembers:       {"contact:group:readonly", "contact:group"},
+	EndpointGroups:             {groupRead, "contact:group"},
+	EndpointGroup:              {groupRead, "contact:group"},
+	EndpointGroupMembers:       {groupRead, "contact:group"},
+	EndpointUnits:              {unitRead, "contact:unit"},
+	EndpointUnit:               {unitRead, "contact:unit"},
+	EndpointUnitDepartments:    {unitRead, "contact:unit"},
 	EndpointScopes:             {contactBase, "contact:contact:readonly_as_app", "contact:contact:access_as_app"},
 	EndpointEmployeeTypes:      {contactBase, "contact:contact:readonly_as_app", "contact:contact:access_as_app"},
 	EndpointCustomAttrs:        {contactBase, "contact:contact:readonly_as_app"},

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -20,6 +21,7 @@ const (
 	reasonArgument   = "ARGUMENT_INVALID"
 	reasonNoResource = "RESOURCE_UNKNOWN"
 	reasonMethod     = "METHOD_NOT_ALLOWED"
+	reasonOrigin     = "ORIGIN_NOT_ALLOWED"
 )
 
 // writeError writes a status as the JSON that the package promises.
@@ -30,16 +32,23 @@ func writeError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w h
 
 // writeRoutingError answers what no rule of the API matches. A method that the
 // API does not have on a resource would be 501 by the mux's own table.
-func writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, _ *http.Request, httpStatus int) {
+func (d description) writeRoutingError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
 	switch httpStatus {
 	case http.StatusMethodNotAllowed:
-		w.Header().Set("Allow", http.MethodGet)
-		write(w, httpStatus, explained(codes.Unimplemented, reasonMethod, "the API is read by GET only"))
+		methods := strings.Join(d.methods(r.URL.EscapedPath()), ", ")
+		w.Header().Set("Allow", methods)
+		write(w, httpStatus, explained(codes.Unimplemented, reasonMethod, "this is asked by "+methods+" only"))
 	case http.StatusNotFound:
-		write(w, httpStatus, explained(codes.NotFound, reasonNoResource, "there is nothing at this path; /openapi.json lists what there is"))
+		write(w, httpStatus, explained(codes.NotFound, reasonNoResource, "there is nothing at this path; /docs/ shows what there is, /openapi.json lists it"))
 	default:
 		write(w, httpStatus, explained(codes.InvalidArgument, reasonArgument, http.StatusText(httpStatus)))
 	}
+}
+
+// writeForeign refuses what a page of another site would have a browser do, with
+// the credentials that the browser remembers.
+func writeForeign(w http.ResponseWriter, _ *http.Request) {
+	write(w, http.StatusForbidden, explained(codes.PermissionDenied, reasonOrigin, "pages of other sites may not do this"))
 }
 
 // withReason adds the ErrorInfo that a status lacks where the service never saw

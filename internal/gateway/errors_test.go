@@ -63,7 +63,6 @@ func TestErrors(t *testing.T) {
 		"/v1/users:search?%ff=a":                    {400, "ARGUMENT_INVALID"},
 		"/v1/sync/status?x=1":                       {400, "ARGUMENT_INVALID"},
 		"/v1/nothing":                               {404, "RESOURCE_UNKNOWN"},
-		"/v1/users":                                 {404, "RESOURCE_UNKNOWN"},
 		"/v1/departments/0/uncles":                  {404, "RESOURCE_UNKNOWN"},
 		"/nothing":                                  {404, "RESOURCE_UNKNOWN"},
 		"/":                                         {404, "RESOURCE_UNKNOWN"},

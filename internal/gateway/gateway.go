@@ -6,7 +6,8 @@
 // the names of the .proto files, unset fields are left out, and 64-bit integers
 // are strings. An error is {"error": {code, status, message, details}}, with the
 // same details that gRPC clients get. What the API does not know is refused: a
-// misspelt query parameter is an error, not a filter that does nothing.
+// misspelt query parameter is an error, not a filter that does nothing. What changes
+// something (POST) is refused where a page of another site asks a browser for it.
 //
 // [OperationsHandler] is for a port of its own, without credentials: /livez,
 // /readyz and /metrics.
@@ -29,13 +30,13 @@ import (
 	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
-// Handler serves the API under /v1/ by calls on conn, and its description at
-// /openapi.json. Credentials pass through from the header Authorization.
+// Handler serves the API under /v1/ by calls on conn, its description at
+// /openapi.json, and a page to try it at /docs/. Credentials pass through from the header Authorization.
 //
 // Answers can be larger than the 4 MiB that a gRPC connection takes unless told
 // otherwise; [Loopback] makes a connection that does.
 func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
-	described, err := describedParameters(proto.OpenAPI())
+	described, err := readDescription(proto.OpenAPI())
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +45,7 @@ func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, marshaler),
 		runtime.WithMiddlewares(described.strict),
 		runtime.WithErrorHandler(writeError),
-		runtime.WithRoutingErrorHandler(writeRoutingError),
+		runtime.WithRoutingErrorHandler(described.writeRoutingError),
 		// The path is split before its segments are unescaped: ids may hold a slash.
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
 		runtime.WithDisablePathLengthFallback(),
@@ -62,11 +63,14 @@ func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 	if err := pb.RegisterSyncServiceHandler(ctx, api, conn); err != nil {
 		return nil, fmt.Errorf("register the sync service: %w", err)
 	}
+	own := http.NewCrossOriginProtection()
+	own.SetDenyHandler(http.HandlerFunc(writeForeign))
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", private(onlyUTF8(api)))
+	mux.Handle("/v1/", private(own.Handler(onlyUTF8(api))))
 	mux.HandleFunc("GET /openapi.json", serveOpenAPI)
+	mux.Handle("GET "+tryPath, tryPage())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		writeRoutingError(r.Context(), nil, nil, w, r, http.StatusNotFound)
+		described.writeRoutingError(r.Context(), nil, nil, w, r, http.StatusNotFound)
 	})
 	return mux, nil
 }
@@ -82,7 +86,7 @@ func private(next http.Handler) http.Handler {
 	})
 }
 
-// onlyUTF8 refuses paths that gRPC could not carry. (parameters.check does so
+// onlyUTF8 refuses paths that gRPC could not carry. (description.check does so
 // for the query.)
 func onlyUTF8(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -97,6 +97,17 @@ type answer struct {
 // ask sends one request through a gateway to a service that answers with err.
 func ask(t *testing.T, serviceErr error, method, target string, header http.Header) answer {
 	t.Helper()
+	return asking(t, serviceErr, func(web *httptest.Server) (*http.Request, error) {
+		req, err := http.NewRequestWithContext(t.Context(), method, web.URL+target, nil)
+		for name, values := range header {
+			req.Header[name] = values
+		}
+		return req, err
+	})
+}
+
+func asking(t *testing.T, serviceErr error, request func(*httptest.Server) (*http.Request, error)) answer {
+	t.Helper()
 	var a answer
 	service := &directory{err: serviceErr, asked: func(ctx context.Context, req proto.Message) {
 		md, _ := metadata.FromIncomingContext(ctx)
@@ -124,12 +135,9 @@ func ask(t *testing.T, serviceErr error, method, target string, header http.Head
 	}
 	web := httptest.NewServer(handler)
 	defer web.Close()
-	req, err := http.NewRequestWithContext(t.Context(), method, web.URL+target, nil)
+	req, err := request(web)
 	if err != nil {
 		t.Fatal(err)
-	}
-	for name, values := range header {
-		req.Header[name] = values
 	}
 	res, err := web.Client().Do(req)
 	if err != nil {

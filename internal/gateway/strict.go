@@ -14,13 +14,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// parameters are the query parameters of each path, as the API describes them:
-// "/v1/users/{user}" has read_mask and more.
-type parameters map[string][]string
+// description is what the API says of itself: the query parameters of each
+// method on each path, as "GET /v1/users/{user}" has read_mask and more.
+type description map[string][]string
 
-// describedParameters reads them from the API's own description, so that what is
-// described and what is accepted cannot differ.
-func describedParameters(openAPI []byte) (parameters, error) {
+// readDescription reads it from what clients are shown, so that what is described
+// and what is accepted cannot differ.
+func readDescription(openAPI []byte) (description, error) {
 	var api struct {
 		Paths map[string]map[string]struct {
 			Parameters []struct{ Name, In string }
@@ -29,19 +29,48 @@ func describedParameters(openAPI []byte) (parameters, error) {
 	if err := json.Unmarshal(openAPI, &api); err != nil {
 		return nil, fmt.Errorf("read the description of the API: %w", err)
 	}
-	p := parameters{}
+	d := description{}
 	for path, methods := range api.Paths {
-		for _, method := range methods {
-			p[path] = []string{}
-			for _, parameter := range method.Parameters {
+		for method, says := range methods {
+			key := strings.ToUpper(method) + " " + path
+			d[key] = []string{}
+			for _, parameter := range says.Parameters {
 				if parameter.In == "query" {
-					p[path] = append(p[path], parameter.Name)
+					d[key] = append(d[key], parameter.Name)
 				}
 			}
-			slices.Sort(p[path])
+			slices.Sort(d[key])
 		}
 	}
-	return p, nil
+	return d, nil
+}
+
+// methods are those that the API has on a path of a request.
+func (d description) methods(escaped string) (list []string) {
+	for key := range d {
+		method, template, _ := strings.Cut(key, " ")
+		if matches(template, escaped) {
+			list = append(list, method)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// matches reports whether a path is one of a template's: segments in braces are
+// any, with the verb behind them where there is one.
+func matches(template, path string) bool {
+	wanted, given := strings.Split(template, "/"), strings.Split(path, "/")
+	if len(wanted) != len(given) {
+		return false
+	}
+	for i, segment := range wanted {
+		_, verb, variable := strings.Cut(segment, "}")
+		if !variable && segment != given[i] || variable && (!strings.HasSuffix(given[i], verb) || len(given[i]) == len(verb)) {
+			return false
+		}
+	}
+	return true
 }
 
 // strict refuses query parameters that the mux would pass over: unknown ones,
@@ -49,9 +78,9 @@ func describedParameters(openAPI []byte) (parameters, error) {
 //
 // It is no runtime.QueryParameterParser: setting one sets it for all gateways of
 // the process.
-func (p parameters) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
+func (d description) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
-		if err := p.check(r); err != nil {
+		if err := d.check(r); err != nil {
 			writeError(r.Context(), nil, nil, w, r, err)
 			return
 		}
@@ -59,17 +88,19 @@ func (p parameters) strict(next runtime.HandlerFunc) runtime.HandlerFunc {
 	}
 }
 
-func (p parameters) check(r *http.Request) error {
+func (d description) check(r *http.Request) error {
 	pattern, ok := runtime.HTTPPattern(r.Context())
 	if !ok {
 		return status.Error(codes.Internal, "a request without a pattern")
 	}
-	known, ok := p[strings.ReplaceAll(pattern.String(), "=*}", "}")]
+	known, ok := d[r.Method+" "+strings.ReplaceAll(pattern.String(), "=*}", "}")]
 	if !ok {
 		return status.Errorf(codes.Internal, "%s is not in the description of the API", pattern)
 	}
 	for name, values := range r.URL.Query() {
 		switch {
+		case len(known) == 0:
+			return badParameter(name, "there are no parameters here")
 		case !slices.Contains(known, name):
 			return badParameter(name, "there is no such parameter here; there are "+strings.Join(known, ", "))
 		case slices.ContainsFunc(values, func(s string) bool { return !utf8.ValidString(s) }):

@@ -39,7 +39,7 @@ func BenchmarkProject(b *testing.B) {
 	var projecting, upserting time.Duration
 	for b.Loop() {
 		if _, err := pool.Exec(b.Context(), `
-			TRUNCATE directory.users, directory.departments, directory.memberships, directory.department_leaders, directory.fold_state, directory.sweeps,
+			TRUNCATE directory.users, directory.departments, directory.memberships, directory.department_leaders, directory.fold_state, directory.sweeps, directory.search_keys,
 			         history.users, history.departments, history.memberships, history.department_leaders, mirror.reread_queue, mirror.event_log_parked;
 			DELETE FROM mirror.checkpoint;
 			DROP TABLE IF EXISTS bench_limit; CREATE TABLE bench_limit (tenant_key text, id text, doc jsonb, PRIMARY KEY (tenant_key, id));
@@ -98,7 +98,7 @@ func appendCompany(b *testing.B, log *eventlog.Log) {
 }
 
 // benchObservation is of a whole object, as a walk makes it.
-func benchObservation(b *testing.B, kind directory.Kind, id string, object map[string]any) directory.Record {
+func benchObservation(b testing.TB, kind directory.Kind, id string, object map[string]any) directory.Record {
 	b.Helper()
 	origin := directory.Origin{TenantKey: tenant, AppID: "cli_1", Source: directory.SourceBackfill, CorrelationID: "bench"}
 	r, err := directory.NewObservation(origin, kind, id, begin, directory.Observation{Object: marshal(object), Listed: true, SkewMarginMS: 10_000})
@@ -108,7 +108,7 @@ func benchObservation(b *testing.B, kind directory.Kind, id string, object map[s
 	return r
 }
 
-func benchDepartment(b *testing.B, i int) directory.Record {
+func benchDepartment(b testing.TB, i int) directory.Record {
 	b.Helper()
 	parent := "0"
 	if i >= 10 {
@@ -122,7 +122,7 @@ func benchDepartment(b *testing.B, i int) directory.Record {
 	})
 }
 
-func benchUser(b *testing.B, i, departments int) directory.Record {
+func benchUser(b testing.TB, i, departments int) directory.Record {
 	b.Helper()
 	id, department := fmt.Sprintf("ou_%032d", i), fmt.Sprintf("od-%032d", i%departments)
 	return benchObservation(b, directory.KindUser, id, map[string]any{

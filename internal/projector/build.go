@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/directory/searchkey"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/postgres"
 )
@@ -106,7 +107,7 @@ func (b *build) create(ctx context.Context, tx pgx.Tx, opts buildOptions) (*gene
 		batch.Queue(`SELECT mirror.copy_grants($1, $2)`, part, g.schema(part))
 		batch.Queue(`SELECT mirror.copy_comments($1, $2)`, part, g.schema(part))
 	}
-	batch.Queue(`INSERT INTO mirror.generation (number, state) VALUES ($1, 'built')`, number)
+	batch.Queue(`INSERT INTO mirror.generation (number, state, search_version) VALUES ($1, 'built', $2)`, number, searchkey.Version)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("make generation %d: %w", number, err)
 	}

@@ -238,6 +238,7 @@ func (b *bulk) put(t *tables, send func(chunk) error) error {
 	put(b.rows, "directory.departments", t.departments)
 	put(b.rows, "directory.memberships", t.members)
 	put(b.rows, "directory.department_leaders", t.leaders)
+	put(b.rows, "directory.search_keys", t.keys)
 	put(b.rows, "history.users", t.userVersions)
 	put(b.rows, "history.departments", t.departmentVersions)
 	put(b.rows, "history.memberships", t.memberVersions)
@@ -253,4 +254,9 @@ func (b *bulk) put(t *tables, send func(chunk) error) error {
 }
 
 // definitionTable is the table of one of the small kinds, in both schemas.
-func definitionTable(kind directory.Kind) string { return string(kind) + "s" }
+func definitionTable(kind directory.Kind) string {
+	if kind == directory.KindScopeNode {
+		return "scopes"
+	}
+	return string(kind) + "s"
+}

@@ -4,29 +4,51 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 )
 
 // This file writes the small kinds: employee types, custom attributes and the
-// setting that shows them. They have no edges and no place in the tree.
+// setting that shows them, groups, units, and what joins these to others. They have
+// no edges and no place in the tree.
 
-// definitionRow serves all of them: each table takes the columns that it has.
-type definitionRow struct {
+// definitionKey is what a row is known by: each table takes the columns that it has.
+type definitionKey struct {
 	TenantKey string `json:"tenant_key"`
 
-	EnumID      string          `json:"enum_id,omitempty"`
+	EnumID           string `json:"enum_id,omitempty"`
+	ID               string `json:"id,omitempty"`
+	GroupID          string `json:"group_id,omitempty"`
+	MemberType       string `json:"member_type,omitempty"`
+	MemberID         string `json:"member_id,omitempty"`
+	UnitID           string `json:"unit_id,omitempty"`
+	OpenDepartmentID string `json:"open_department_id,omitempty"`
+	NodeType         string `json:"node_type,omitempty"`
+	NodeID           string `json:"node_id,omitempty"`
+}
+
+// definitionRow serves all kinds in the same way.
+type definitionRow struct {
+	definitionKey
+
 	EnumValue   *string         `json:"enum_value,omitempty"`
 	Content     *string         `json:"content,omitempty"`
 	EnumType    *int64          `json:"enum_type,omitempty"`
 	EnumStatus  *int64          `json:"enum_status,omitempty"`
 	I18nContent json.RawMessage `json:"i18n_content,omitempty"`
 
-	ID       string          `json:"id,omitempty"`
-	Type     *string         `json:"type,omitempty"`
+	Type     *string         `json:"type,omitempty"` // of a group a number, which its column reads
 	Options  json.RawMessage `json:"options,omitempty"`
 	I18nName json.RawMessage `json:"i18n_name,omitempty"`
+
+	Name                  *string  `json:"name,omitempty"`
+	Description           *string  `json:"description,omitempty"`
+	MemberUserCount       *int64   `json:"member_user_count,omitempty"`
+	MemberDepartmentCount *int64   `json:"member_department_count,omitempty"`
+	DepartmentScopeList   []string `json:"department_scope_list,omitempty"`
+	UnitType              *string  `json:"unit_type,omitempty"`
 
 	AllowOpenQuery *bool `json:"allow_open_query,omitempty"`
 
@@ -37,22 +59,53 @@ type definitionRow struct {
 	*ages
 }
 
+func newDefinitionKey(s *directory.State) definitionKey {
+	k := definitionKey{TenantKey: s.Key.TenantKey}
+	switch s.Key.Kind {
+	case directory.KindEmployeeType:
+		k.EnumID = s.Key.ID
+	case directory.KindCustomAttribute:
+		k.ID = s.Key.ID
+	case directory.KindGroup:
+		k.GroupID = s.Key.ID
+	case directory.KindGroupMember:
+		m := directory.GroupMemberOf(s)
+		k.GroupID, k.MemberType, k.MemberID = m.GroupID, m.MemberType, m.MemberID
+	case directory.KindUnit:
+		k.UnitID = s.Key.ID
+	case directory.KindUnitDepartment:
+		d := directory.UnitDepartmentOf(s)
+		k.UnitID, k.OpenDepartmentID = d.UnitID, d.OpenDepartmentID
+	case directory.KindScopeNode:
+		n := directory.ScopeNodeOf(s)
+		k.NodeType, k.NodeID = n.NodeType, n.NodeID
+	}
+	return k
+}
+
 func newDefinitionRow(s *directory.State) *definitionRow {
-	r := &definitionRow{TenantKey: s.Key.TenantKey}
-	var life directory.Life
+	r := &definitionRow{definitionKey: newDefinitionKey(s)}
+	life := directory.LifeOf(s)
 	switch s.Key.Kind {
 	case directory.KindEmployeeType:
 		t := directory.EmployeeTypeOf(s)
-		life = t.Life
-		r.EnumID, r.EnumValue, r.Content, r.EnumType, r.EnumStatus, r.I18nContent = t.EnumID, t.EnumValue, t.Content, t.EnumType, t.EnumStatus, t.I18nContent
+		r.EnumValue, r.Content, r.EnumType, r.EnumStatus, r.I18nContent = t.EnumValue, t.Content, t.EnumType, t.EnumStatus, t.I18nContent
 	case directory.KindCustomAttribute:
 		a := directory.CustomAttributeOf(s)
-		life = a.Life
-		r.ID, r.Type, r.Options, r.I18nName = a.ID, a.Type, a.Options, a.I18nName
+		r.Type, r.Options, r.I18nName = a.Type, a.Options, a.I18nName
 	case directory.KindCustomAttrSetting:
-		set := directory.CustomAttrSettingOf(s)
-		life = set.Life
-		r.AllowOpenQuery = set.AllowOpenQuery
+		r.AllowOpenQuery = directory.CustomAttrSettingOf(s).AllowOpenQuery
+	case directory.KindGroup:
+		g := directory.GroupOf(s)
+		r.Name, r.Description, r.MemberUserCount, r.MemberDepartmentCount = g.Name, g.Description, g.MemberUserCount, g.MemberDepartmentCount
+		r.DepartmentScopeList = g.DepartmentScopeList
+		if g.Type != nil {
+			number := strconv.FormatInt(*g.Type, 10)
+			r.Type = &number
+		}
+	case directory.KindUnit:
+		u := directory.UnitOf(s)
+		r.Name, r.UnitType = u.Name, u.UnitType
 	}
 	r.Attributes = life.Attributes
 	r.RemovedAt, r.RemovedReason = removed(life)
@@ -61,8 +114,8 @@ func newDefinitionRow(s *directory.State) *definitionRow {
 
 // definitionEnd closes an open version.
 type definitionEnd struct {
-	TenantKey  string             `json:"tenant_key"`
-	EntityID   string             `json:"entity_id"`
+	definitionKey
+
 	ToPosition directory.Position `json:"to_position"`
 	ValidTo    string             `json:"valid_to"`
 }
@@ -88,7 +141,7 @@ func (t *tables) definition(e *entity) {
 	}
 	if e.closed != nil {
 		rows.ends = append(rows.ends, definitionEnd{
-			TenantKey: e.state.Key.TenantKey, EntityID: e.state.Key.ID, ToPosition: e.closed.position, ValidTo: timestamp(e.closed.at),
+			definitionKey: newDefinitionKey(e.state), ToPosition: e.closed.position, ValidTo: timestamp(e.closed.at),
 		})
 	}
 	for _, v := range e.versions {
@@ -103,6 +156,11 @@ type definitionSQL struct{ upsert, end, insert string }
 
 func (t *tables) queueDefinitions(b *batch) {
 	statements := map[directory.Kind]definitionSQL{
+		directory.KindGroup:             {upsertGroups, endGroups, insertGroups},
+		directory.KindGroupMember:       {upsertGroupMembers, endGroupMembers, insertGroupMembers},
+		directory.KindUnit:              {upsertUnits, endUnits, insertUnits},
+		directory.KindUnitDepartment:    {upsertUnitDepartments, endUnitDepartments, insertUnitDepartments},
+		directory.KindScopeNode:         {upsertScopes, endScopes, insertScopes},
 		directory.KindEmployeeType:      {upsertEmployeeTypes, endEmployeeTypes, insertEmployeeTypes},
 		directory.KindCustomAttribute:   {upsertCustomAttributes, endCustomAttributes, insertCustomAttributes},
 		directory.KindCustomAttrSetting: {upsertCustomAttrSettings, endCustomAttrSettings, insertCustomAttrSettings},
@@ -132,9 +190,9 @@ SELECT * FROM jsonb_populate_recordset(NULL::history.employee_types, $1::jsonb)`
 const endEmployeeTypes = `
 UPDATE history.employee_types h
 SET to_position = r.to_position, valid_to = r.valid_to
-FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, entity_id text, to_position bigint, valid_to timestamptz)
+FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, enum_id text, to_position bigint, valid_to timestamptz)
 WHERE h.tenant_key = r.tenant_key
-  AND h.enum_id = r.entity_id
+  AND h.enum_id = r.enum_id
   AND h.to_position = 9223372036854775807`
 
 const upsertCustomAttributes = `
@@ -154,9 +212,9 @@ SELECT * FROM jsonb_populate_recordset(NULL::history.custom_attributes, $1::json
 const endCustomAttributes = `
 UPDATE history.custom_attributes h
 SET to_position = r.to_position, valid_to = r.valid_to
-FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, entity_id text, to_position bigint, valid_to timestamptz)
+FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, id text, to_position bigint, valid_to timestamptz)
 WHERE h.tenant_key = r.tenant_key
-  AND h.id = r.entity_id
+  AND h.id = r.id
   AND h.to_position = 9223372036854775807`
 
 const upsertCustomAttrSettings = `

@@ -15,11 +15,11 @@ import (
 	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
-// database is a pool or a transaction.
+// database is a pool, a session or a transaction.
 type database interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
@@ -57,12 +57,11 @@ func (p *Projector) sql(statement string) string {
 	return p.into.sql(statement)
 }
 
-// turn says which swap the serving generation came by; see queueMove.
-func (p *Projector) turn(ctx context.Context) (turn int64, err error) {
+// queueTurn asks which swap the serving generation came by; see queueMove.
+func (p *Projector) queueTurn(b *pgx.Batch, turn *int64) {
 	if p.into == nil {
-		err = p.db.QueryRow(ctx, selectTurn).Scan(&turn)
+		b.Queue(selectTurn).QueryRow(func(row pgx.Row) error { return row.Scan(turn) })
 	}
-	return turn, err
 }
 
 const selectTurn = `

@@ -32,12 +32,46 @@ func (l *life) next() directory.Record {
 	r := directory.Record{
 		OccurredAt: at, TenantKey: tenant, AppID: "cli_1", EventID: fmt.Sprintf("life-%06d", l.n), SchemaVersion: directory.SchemaVersion1,
 	}
-	if l.random.IntN(4) == 0 {
+	switch l.random.IntN(8) {
+	case 0, 1:
 		l.department(&r)
-	} else {
+	case 2:
+		l.polled(&r)
+	default:
 		l.user(&r)
 	}
 	return r
+}
+
+// polled is about a group, a unit, what joins them to others, or a node of the scope.
+func (l *life) polled(r *directory.Record) {
+	group, unit := l.pick("g", 4), l.pick("BU", 3)
+	switch l.random.IntN(6) {
+	case 0:
+		r.EntityKind, r.EntityID = directory.KindGroup, group
+		r.Payload = marshal(map[string]any{"id": group, "name": l.pick("group", 1000), "type": 1 + l.random.IntN(2), "member_user_count": l.random.IntN(9)})
+	case 1:
+		r.EntityKind, r.EntityID = directory.KindGroupMember, directory.LinkID(group, directory.LinkUser, l.pick("ou_", 30))
+	case 2:
+		r.EntityKind, r.EntityID = directory.KindGroupMember, directory.LinkID(group, directory.LinkDepartment, l.pick("od-", 12))
+	case 3:
+		r.EntityKind, r.EntityID = directory.KindUnit, unit
+		r.Payload = marshal(map[string]any{"unit_id": unit, "name": l.pick("unit", 1000), "unit_type": "x"})
+	case 4:
+		r.EntityKind, r.EntityID = directory.KindUnitDepartment, directory.LinkID(unit, l.pick("od-", 12))
+	default:
+		r.EntityKind, r.EntityID = directory.KindScopeNode, directory.LinkID(directory.LinkGroup, group)
+	}
+	r.Source = directory.SourcePoll
+	if l.random.IntN(3) == 0 {
+		r.EventType, r.Payload = directory.EventType(r.EntityKind, "missing"), marshal(directory.Missing{Reason: directory.ReasonDeleted})
+		return
+	}
+	if r.Payload == nil {
+		r.Payload = directory.LinkObject(r.EntityKind, r.EntityID)
+	}
+	obs := directory.Observation{Object: r.Payload, Listed: true, SkewMarginMS: 10_000}
+	r.EventType, r.Payload = directory.EventType(r.EntityKind, "observed"), marshal(obs)
 }
 
 func (l *life) pick(prefix string, n int) string {

@@ -2,6 +2,8 @@ package projector
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,39 +23,50 @@ SELECT f.tenant_key, f.entity_kind, f.entity_id, f.state, f.valid_from
 FROM unnest(@tenants::text[], @kinds::text[], @ids::text[]) AS k (tenant_key, entity_kind, entity_id)
 JOIN directory.fold_state f USING (tenant_key, entity_kind, entity_id)`
 
-// load returns a working entity for each key, new where nothing is stored.
-func (p *Projector) load(ctx context.Context, keys []directory.Key) (map[directory.Key]*entity, error) {
-	entities := make(map[directory.Key]*entity, len(keys))
-	if len(keys) == 0 {
-		return entities, nil
+// load loads what a page's records and changes are about, in one round trip: the
+// turn of the generation, the entities that are not in the map yet as nil, new
+// where nothing is stored, and when the last complete sweep of each tenant began.
+func (p *Projector) load(ctx context.Context, f *folded, entities map[directory.Key]*entity) (swept map[string]time.Time, err error) {
+	b := &pgx.Batch{}
+	p.queueSettings(b, f.page.To)
+	p.queueTurn(b, &f.turn)
+	p.queueEntities(b, entities)
+	swept = map[string]time.Time{}
+	p.queueSweeps(b, f.page, swept)
+	if err := p.db.SendBatch(ctx, b).Close(); err != nil {
+		return nil, fmt.Errorf("load %d entities: %w", len(entities), err)
+	}
+	return swept, nil
+}
+
+func (p *Projector) queueEntities(b *pgx.Batch, entities map[directory.Key]*entity) {
+	if len(entities) == 0 {
+		return
 	}
 	var tenants, kinds, ids []string
-	for _, k := range keys {
+	for _, k := range slices.SortedFunc(maps.Keys(entities), compareKeys) {
 		entities[k] = &entity{state: directory.NewState(k), edges: newEdges(nil)}
 		tenants, kinds, ids = append(tenants, k.TenantKey), append(kinds, string(k.Kind)), append(ids, k.ID)
 	}
-	// Planned anew each time: a plan kept from when the table was empty reads all of it.
-	rows, err := p.db.Query(ctx, p.sql(loadStates), pgx.QueryExecModeCacheDescribe, pgx.NamedArgs{"tenants": tenants, "kinds": kinds, "ids": ids})
-	if err != nil {
-		return nil, err
-	}
-	var key directory.Key
-	var raw []byte
-	var validFrom *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&key.TenantKey, &key.Kind, &key.ID, &raw, &validFrom}, func() error {
-		state, err := directory.UnmarshalState(key, raw)
-		if err != nil {
-			return err
-		}
-		e := &entity{state: state, edges: newEdges(nil)}
-		if validFrom != nil {
-			e.stored, e.validFrom = true, *validFrom
-			e.edges = newEdges(openEdges(state))
-		}
-		entities[key] = e
-		return nil
+	b.Queue(p.sql(loadStates), pgx.NamedArgs{"tenants": tenants, "kinds": kinds, "ids": ids}).Query(func(rows pgx.Rows) error {
+		var key directory.Key
+		var raw []byte
+		var validFrom *time.Time
+		_, err := pgx.ForEachRow(rows, []any{&key.TenantKey, &key.Kind, &key.ID, &raw, &validFrom}, func() error {
+			state, err := directory.UnmarshalState(key, raw)
+			if err != nil {
+				return err
+			}
+			e := &entity{state: state, edges: newEdges(nil), named: directory.NamesOf(state)}
+			if validFrom != nil {
+				e.stored, e.validFrom = true, *validFrom
+				e.edges = newEdges(openEdges(state))
+			}
+			entities[key] = e
+			return nil
+		})
+		return err
 	})
-	return entities, err
 }
 
 // openEdges are the edges that history has open for a stored state: they are
@@ -75,8 +88,7 @@ FROM directory.sweeps
 WHERE tenant_key = ANY (@tenants::text[]) AND completed_at IS NOT NULL
 GROUP BY tenant_key`
 
-// loadSweeps returns when the last complete sweep of each tenant began.
-func (p *Projector) loadSweeps(ctx context.Context, page eventlog.Page) (map[string]time.Time, error) {
+func (p *Projector) queueSweeps(b *pgx.Batch, page eventlog.Page, swept map[string]time.Time) {
 	seen := map[string]bool{}
 	var tenants []string
 	for _, r := range page.Records {
@@ -85,18 +97,15 @@ func (p *Projector) loadSweeps(ctx context.Context, page eventlog.Page) (map[str
 			tenants = append(tenants, r.TenantKey)
 		}
 	}
-	swept := map[string]time.Time{}
-	rows, err := p.db.Query(ctx, p.sql(loadLastSweeps), pgx.NamedArgs{"tenants": tenants})
-	if err != nil {
-		return nil, err
-	}
-	var tenant string
-	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&tenant, &at}, func() error {
-		swept[tenant] = at
-		return nil
+	b.Queue(p.sql(loadLastSweeps), pgx.NamedArgs{"tenants": tenants}).Query(func(rows pgx.Rows) error {
+		var tenant string
+		var at time.Time
+		_, err := pgx.ForEachRow(rows, []any{&tenant, &at}, func() error {
+			swept[tenant] = at
+			return nil
+		})
+		return err
 	})
-	return swept, err
 }
 
 const loadPlaces = `

@@ -33,25 +33,17 @@ type folded struct {
 // fold decodes a page, loads what it touches, and applies it record by record.
 func (p *Projector) fold(ctx context.Context, page eventlog.Page) (*folded, error) {
 	f := newFolded(page)
-	var err error
-	if f.turn, err = p.turn(ctx); err != nil {
-		return nil, fmt.Errorf("see which generation serves: %w", err)
-	}
 	decoded := make([]directory.Decoded, len(page.Records))
-	keys := map[directory.Key]bool{}
+	entities := map[directory.Key]*entity{}
 	for i, r := range page.Records {
 		decoded[i] = directory.Decode(r)
 		for _, c := range decoded[i].Changes {
-			keys[c.Key] = true
+			entities[c.Key] = nil // until they are loaded
 		}
 	}
-	entities, err := p.load(ctx, slices.SortedFunc(maps.Keys(keys), compareKeys))
+	swept, err := p.load(ctx, f, entities)
 	if err != nil {
-		return nil, fmt.Errorf("load %d entities: %w", len(keys), err)
-	}
-	swept, err := p.loadSweeps(ctx, page)
-	if err != nil {
-		return nil, fmt.Errorf("load the last sweeps: %w", err)
+		return nil, err
 	}
 	for i, r := range page.Records {
 		f.apply(r, decoded[i], entities, swept)
@@ -200,6 +192,7 @@ type entity struct {
 	touched   bool      // the state has to be written
 	row       bool      // the current row has to be written
 
+	named    directory.Names // as stored
 	place    directory.Place // departments: as stored, then as drawn
 	position directory.Position
 	versions []version

@@ -44,7 +44,7 @@ type Projector struct {
 	opts    Options
 	metrics *metrics
 
-	db   database    // pool, but where a rebuild projects within its own transaction
+	db   database    // pool; a session of it for a page; the transaction of a rebuild
 	into *generation // nil: the serving one
 }
 
@@ -62,6 +62,12 @@ func New(pool *pgxpool.Pool, log *eventlog.Log, opts Options) *Projector {
 // Run follows the log until the context ends, and finishes the page in work.
 // While another process runs the core projector it waits for its turn.
 func (p *Projector) Run(ctx context.Context) error {
+	if err := p.awaitSearch(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // asked to end
+		}
+		return err
+	}
 	logger := watermill.NewSlogLogger(p.opts.Logger)
 	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 30 * time.Second}, logger)
 	if err != nil {
@@ -97,6 +103,13 @@ func (p *Projector) Run(ctx context.Context) error {
 // A page that the database refuses because of what is in it is halved until the
 // record at fault stands alone; that one is parked.
 func (p *Projector) Project(ctx context.Context, page eventlog.Page) error {
+	if p.into != nil {
+		return p.project(ctx, page)
+	}
+	return p.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return p.on(conn).project(ctx, page) })
+}
+
+func (p *Projector) project(ctx context.Context, page eventlog.Page) error {
 	began := time.Now()
 	f, err := p.fold(ctx, page)
 	if err == nil {
@@ -117,10 +130,10 @@ func (p *Projector) Project(ctx context.Context, page eventlog.Page) error {
 	first.Records, second.Records = page.Records[:half], page.Records[half:]
 	first.To = first.Records[half-1].Position
 	second.From = first.To
-	if err := p.Project(ctx, first); err != nil {
+	if err := p.project(ctx, first); err != nil {
 		return err
 	}
-	return p.Project(ctx, second)
+	return p.project(ctx, second)
 }
 
 // refusedContent reports whether PostgreSQL could not hold a value. A broken
@@ -143,9 +156,8 @@ func cause(err error) string {
 // park passes over one record, notes it, and asks for its entities again.
 func (p *Projector) park(ctx context.Context, page eventlog.Page, why error) error {
 	f := newFolded(page)
-	var err error
-	if f.turn, err = p.turn(ctx); err != nil {
-		return fmt.Errorf("see which generation serves: %w", err)
+	if _, err := p.load(ctx, f, nil); err != nil {
+		return err
 	}
 	r := page.Records[0]
 	for _, c := range directory.Decode(r).Changes {

@@ -295,6 +295,6 @@ func TestEveryColumnOfTheReadModelIsDescribed(t *testing.T) {
 		SELECT c.oid::regclass || '.' || coalesce(a.attname, '')
 		FROM pg_class c
 		LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-		WHERE c.relnamespace::regnamespace::text IN ('directory', 'history', 'mirror') AND c.relkind IN ('r', 'v')
+		WHERE c.relnamespace::regnamespace::text IN ('directory', 'history', 'analytics', 'mirror') AND c.relkind IN ('r', 'v')
 		  AND (obj_description(c.oid) IS NULL OR col_description(c.oid, a.attnum) IS NULL)`))
 }

@@ -154,7 +154,7 @@ var errLeaveNothing = errors.New("leave nothing behind")
 // that this transaction's snapshot shows.
 func (b *build) prove(ctx context.Context, tx pgx.Tx, g *generation, opts RebuildOptions, result *Rebuilt) error {
 	made := compare.Suffix(g.schema(""))
-	tables, err := compare.Tables(ctx, tx, compare.Serving, made)
+	tables, err := comparedTables(ctx, tx, made)
 	if err != nil {
 		return err
 	}

@@ -199,7 +199,7 @@ func TestRebuildByAnotherRole(t *testing.T) {
 	b.exec(t, fmt.Sprintf(`GRANT CREATE ON DATABASE %s TO %s`, lines(t, b.pool, `SELECT current_database()::text`)[0], owner))
 	for _, schema := range []string{"directory", "history", "analytics"} {
 		b.exec(t, `ALTER SCHEMA `+schema+` OWNER TO `+owner)
-		for _, table := range lines(t, b.pool, `SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace::regnamespace::text = $1 AND c.relkind = 'r'`, schema) {
+		for _, table := range lines(t, b.pool, `SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace::regnamespace::text = $1 AND c.relkind IN ('r', 'v')`, schema) {
 			b.exec(t, `ALTER TABLE `+table+` OWNER TO `+owner)
 		}
 	}

@@ -93,39 +93,59 @@ const insertLeaderVersions = `
 INSERT INTO history.department_leaders
 SELECT * FROM jsonb_populate_recordset(NULL::history.department_leaders, $1::jsonb)`
 
+// LATERAL and LIMIT keep the planner to one look into the index for each row that
+// ends: joined freely it reads all open versions, as long as nobody has analyzed
+// the table and it believes that there are few.
+
 const endUserVersions = `
 UPDATE history.users h
 SET to_position = r.to_position, valid_to = r.valid_to
 FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, open_id text, to_position bigint, valid_to timestamptz)
-WHERE h.tenant_key = r.tenant_key
-  AND h.open_id = r.open_id
-  AND h.to_position = 9223372036854775807`
+CROSS JOIN LATERAL (SELECT v.ctid
+                    FROM history.users v
+                    WHERE v.tenant_key = r.tenant_key
+                      AND v.open_id = r.open_id
+                      AND v.to_position = 9223372036854775807
+                    LIMIT 1) AS v
+WHERE h.ctid = v.ctid`
 
 const endDepartmentVersions = `
 UPDATE history.departments h
 SET to_position = r.to_position, valid_to = r.valid_to
 FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, open_department_id text, to_position bigint, valid_to timestamptz)
-WHERE h.tenant_key = r.tenant_key
-  AND h.open_department_id = r.open_department_id
-  AND h.to_position = 9223372036854775807`
+CROSS JOIN LATERAL (SELECT v.ctid
+                    FROM history.departments v
+                    WHERE v.tenant_key = r.tenant_key
+                      AND v.open_department_id = r.open_department_id
+                      AND v.to_position = 9223372036854775807
+                    LIMIT 1) AS v
+WHERE h.ctid = v.ctid`
 
 const endMembershipVersions = `
 UPDATE history.memberships h
 SET to_position = r.to_position, valid_to = r.valid_to
 FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, open_department_id text, open_id text, to_position bigint, valid_to timestamptz)
-WHERE h.tenant_key = r.tenant_key
-  AND h.open_department_id = r.open_department_id
-  AND h.open_id = r.open_id
-  AND h.to_position = 9223372036854775807`
+CROSS JOIN LATERAL (SELECT v.ctid
+                    FROM history.memberships v
+                    WHERE v.tenant_key = r.tenant_key
+                      AND v.open_department_id = r.open_department_id
+                      AND v.open_id = r.open_id
+                      AND v.to_position = 9223372036854775807
+                    LIMIT 1) AS v
+WHERE h.ctid = v.ctid`
 
 const endLeaderVersions = `
 UPDATE history.department_leaders h
 SET to_position = r.to_position, valid_to = r.valid_to
 FROM jsonb_to_recordset($1::jsonb) AS r (tenant_key text, open_department_id text, open_id text, to_position bigint, valid_to timestamptz)
-WHERE h.tenant_key = r.tenant_key
-  AND h.open_department_id = r.open_department_id
-  AND h.open_id = r.open_id
-  AND h.to_position = 9223372036854775807`
+CROSS JOIN LATERAL (SELECT v.ctid
+                    FROM history.department_leaders v
+                    WHERE v.tenant_key = r.tenant_key
+                      AND v.open_department_id = r.open_department_id
+                      AND v.open_id = r.open_id
+                      AND v.to_position = 9223372036854775807
+                    LIMIT 1) AS v
+WHERE h.ctid = v.ctid`
 
 const deleteMemberships = `
 DELETE FROM directory.memberships d

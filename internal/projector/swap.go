@@ -241,6 +241,9 @@ func (p *Projector) Rollback(ctx context.Context, progress func(Progress)) (resu
 	if err := p.swap(ctx, g, true, &result); err != nil {
 		return result, fmt.Errorf("roll back to generation %d: swap: %w", number, err)
 	}
+	if err := p.awaitSearch(ctx); err != nil { // it may be from before an upgrade
+		return result, fmt.Errorf("roll back to generation %d: %w", number, err)
+	}
 	progress(Progress{Stage: StageDone})
 	return result, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 )
@@ -17,8 +18,10 @@ import (
 // transaction and one pipeline.
 func (p *Projector) write(ctx context.Context, f *folded) error {
 	b := &batch{sql: p.into.sql}
-	// Plans kept from when the tables were empty would read all of them.
-	b.batch.Queue(`SET LOCAL plan_cache_mode = force_custom_plan`)
+	if p.into == nil {
+		b.batch.Queue(`BEGIN`) // with the rest: the transaction takes two round trips, and not three
+	}
+	p.queueSettings(&b.batch, f.page.To)
 	// Before the rest: its lock makes a second projector wait here, and not write.
 	p.queueMove(b, f)
 	if err := f.queue(b); err != nil {
@@ -30,12 +33,16 @@ func (p *Projector) write(ctx context.Context, f *folded) error {
 	if b.err != nil {
 		return b.err
 	}
-	return pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error {
-		if err := tx.SendBatch(ctx, &b.batch).Close(); err != nil {
-			return fmt.Errorf("write the page up to %d: %w", f.page.To, err)
-		}
-		return nil
-	})
+	var err error
+	if conn, own := p.db.(*pgxpool.Conn); own {
+		err = commit(ctx, conn, &b.batch)
+	} else {
+		err = pgx.BeginFunc(ctx, p.db, func(tx pgx.Tx) error { return tx.SendBatch(ctx, &b.batch).Close() })
+	}
+	if err != nil {
+		return fmt.Errorf("write the page up to %d: %w", f.page.To, err)
+	}
+	return nil
 }
 
 // tables collects a page's rows, table by table.
@@ -47,6 +54,7 @@ type tables struct {
 	userEnds, departmentEnds        []endingRow
 	memberEnds, leaderEnds          []endingRow
 	membersGone, leadersGone        []endingRow
+	keys, keysGone                  []searchKeyRow
 	definitions                     map[directory.Kind]*definitionRows
 }
 
@@ -59,6 +67,7 @@ func (f *folded) tables() tables {
 }
 
 func (t *tables) entity(e *entity) {
+	t.searchKeys(e)
 	switch e.state.Key.Kind {
 	case directory.KindUser:
 		t.user(e)
@@ -168,6 +177,8 @@ func (f *folded) queue(b *batch) error {
 	b.add(updatePlaces, len(f.places), f.places)
 	b.add(upsertMemberships, len(t.members), t.members)
 	b.add(upsertLeaders, len(t.leaders), t.leaders)
+	b.add(deleteSearchKeys, len(t.keysGone), t.keysGone)
+	b.add(upsertSearchKeys, len(t.keys), t.keys)
 	t.queueDefinitions(b)
 	b.addStates(f.entities)
 	b.add(upsertSweeps, len(f.sweeps), f.sweeps)

@@ -102,31 +102,6 @@ var departmentVersions = versionReader{
 	},
 }
 
-// askedUser is the person that a request names by $4, in the id kind $2: target is
-// empty where there is no such person. See selectUsers for ids that were given away.
-const askedUser = `asked AS (
-    SELECT CASE
-        WHEN $2 = 'open_id' THEN $4
-        WHEN $2 = 'union_id' THEN (
-            SELECT r.open_id
-            FROM directory.users AS r
-            WHERE r.tenant_key = $1 AND r.union_id = $4
-            ORDER BY r.removed_at IS NOT NULL, r.removed_at DESC, r.open_id
-            LIMIT 1)
-        ELSE (
-            SELECT r.open_id
-            FROM directory.users AS r
-            WHERE r.tenant_key = $1 AND r.user_id = $4
-            ORDER BY r.removed_at IS NOT NULL, r.removed_at DESC, r.open_id
-            LIMIT 1)
-        END AS id
-),
-target AS (
-    SELECT u.open_id AS id
-    FROM asked AS a
-    JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = a.id
-)`
-
 // History has no pictures. The versions are picked before anything is looked up
 // for them.
 const selectUserVersions = `WITH ` + askedUser + `,

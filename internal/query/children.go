@@ -2,11 +2,8 @@ package query
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"strings"
-
-	"google.golang.org/protobuf/proto"
 
 	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
@@ -23,6 +20,8 @@ func (k childKey) valid() bool {
 	return orderNumber.MatchString(k.Order) && !strings.ContainsRune(k.ID, 0)
 }
 
+func (k *childKey) targets() []any { return []any{&k.Order, &k.ID} }
+
 // ListDepartmentChildren implements the RPC.
 func (s *Service) ListDepartmentChildren(ctx context.Context, req *pb.ListDepartmentChildrenRequest) (*pb.ListDepartmentChildrenResponse, error) {
 	t, err := termsOf(ctx, req, departmentDescriptor)
@@ -37,63 +36,34 @@ func (s *Service) ListDepartmentChildren(ctx context.Context, req *pb.ListDepart
 	if err != nil {
 		return nil, err
 	}
+	after := childKey{Order: "-Infinity"}
+	if p.after != nil {
+		after = *p.after
+	}
 	var (
 		now  moment
-		page childPage
+		page departmentPage[childKey]
 	)
 	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
-		now, page, err = s.children(ctx, t, p, id, req.GetShowRemoved())
+		now, page, err = readDepartments(ctx, s, t, p, (*childKey).targets, selectChildren, s.company(ctx), t.userIDType, t.departmentIDType, id,
+			req.GetShowRemoved(), after.Order, after.ID, p.limit())
 		return now, err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if !page.parent {
+	if !page.known {
 		return nil, departmentNotFound(t)
 	}
-	n, next, err := p.cut(now, page.keys, func(i int) int { return proto.Size(page.departments[i]) })
+	departments, next, err := cutDepartments(now, p, page)
 	if err != nil {
 		return nil, err
 	}
 	return &pb.ListDepartmentChildrenResponse{
-		Departments: page.departments[:n], NextPageToken: next,
+		Departments: departments, NextPageToken: next,
 		Position: meta.position, ConsistencyToken: meta.consistencyToken, MirroredAt: meta.mirroredAt,
 		Staleness: meta.staleness, UpstreamConfirmedAt: meta.upstreamConfirmedAt,
 	}, nil
-}
-
-// childPage is a page of departments while it is read.
-type childPage struct {
-	parent      bool // the department asked about exists
-	departments []*pb.Department
-	keys        []childKey
-}
-
-func (s *Service) children(ctx context.Context, t terms, p paging[childKey], id string, showRemoved bool) (now moment, page childPage, err error) {
-	after := childKey{Order: "-Infinity"}
-	if p.after != nil {
-		after = *p.after
-	}
-	rows, err := s.pool.Query(ctx, selectChildren, s.company(ctx), t.userIDType, t.departmentIDType, id,
-		showRemoved, after.Order, after.ID, p.limit())
-	if err != nil {
-		return moment{}, page, fmt.Errorf("list children: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var key childKey
-		row := newDepartmentRow()
-		if err := rows.Scan(append(append(now.targets(), &page.parent, &key.Order, &key.ID), row.targets()...)...); err != nil {
-			return moment{}, page, fmt.Errorf("list children: %w", err)
-		}
-		if department := row.message(t); department != nil {
-			page.departments, page.keys = append(page.departments, department), append(page.keys, key)
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return moment{}, page, fmt.Errorf("list children: %w", err)
-	}
-	return now, page, p.check(now)
 }
 
 // A child is one that hangs on the department in path too: on a cycle everybody

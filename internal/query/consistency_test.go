@@ -140,10 +140,10 @@ func TestAtLeastAsFresh(t *testing.T) {
 
 	t.Run("gives up and says how far behind", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, impatient, "small")
+		b := setup(t, impatient, "small", "resources")
 		b.grow(t, 5)
 		token := b.tokenAt(t, 105, 101)
-		for name, call := range everyRead(b, token) {
+		for name, call := range everyRead(t, b, token) {
 			_, err := call(as(t, "reads"))
 			info := wantError(t, err, codes.Unavailable, "NOT_FRESH_ENOUGH")
 			if m := info.GetMetadata(); m["position"] != "101" || m["asked_position"] != "105" || m["behind"] != "4" {
@@ -165,7 +165,7 @@ func TestAtLeastAsFresh(t *testing.T) {
 
 	t.Run("unknown ids wait too, before they are not found", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, impatient, "small")
+		b := setup(t, impatient, "small", "resources")
 		b.grow(t, 1)
 		token := b.tokenAt(t, 101, 100)
 		_, err := b.users.GetUser(as(t, "reads"), &pb.GetUserRequest{User: "ou_new", AtLeastAsFresh: token})
@@ -174,10 +174,10 @@ func TestAtLeastAsFresh(t *testing.T) {
 
 	t.Run("a token of another log is refused", func(t *testing.T) {
 		t.Parallel()
-		b := setup(t, patient, "small")
+		b := setup(t, patient, "small", "resources")
 		token := b.tokenAt(t, 100, 100)
 		b.exec(t, `UPDATE mirror.event_log_head SET log_id = gen_random_uuid()`)
-		for _, call := range everyRead(b, token) {
+		for _, call := range everyRead(t, b, token) {
 			_, err := call(as(t, "reads"))
 			wantField(t, err, "FOREIGN_LOG", "at_least_as_fresh")
 		}
@@ -197,40 +197,4 @@ func TestAtLeastAsFresh(t *testing.T) {
 			wantField(t, err, "CONSISTENCY_TOKEN_INVALID", "at_least_as_fresh")
 		}
 	})
-}
-
-// everyRead calls each RPC with a consistency token.
-func everyRead(b *bundle, token string) map[string]func(context.Context) (any, error) {
-	return map[string]func(context.Context) (any, error){
-		"GetUser": func(ctx context.Context) (any, error) {
-			return b.users.GetUser(ctx, &pb.GetUserRequest{User: "ou_ann", AtLeastAsFresh: token})
-		},
-		"GetUser by user_id": func(ctx context.Context) (any, error) {
-			return b.users.GetUser(ctx, &pb.GetUserRequest{User: "ann", UserIdType: "user_id", AtLeastAsFresh: token})
-		},
-		"BatchGetUsers": func(ctx context.Context) (any, error) {
-			return b.users.BatchGetUsers(ctx, &pb.BatchGetUsersRequest{UserIds: []string{"ou_ann"}, AtLeastAsFresh: token})
-		},
-		"SearchUsers": func(ctx context.Context) (any, error) {
-			return b.users.SearchUsers(ctx, &pb.SearchUsersRequest{Query: "a", AtLeastAsFresh: token})
-		},
-		"GetDepartment": func(ctx context.Context) (any, error) {
-			return b.users.GetDepartment(ctx, &pb.GetDepartmentRequest{Department: "od-a", AtLeastAsFresh: token})
-		},
-		"ListDepartmentChildren": func(ctx context.Context) (any, error) {
-			return b.users.ListDepartmentChildren(ctx, &pb.ListDepartmentChildrenRequest{Department: "od-a", AtLeastAsFresh: token})
-		},
-		"ListDepartmentAncestors": func(ctx context.Context) (any, error) {
-			return b.users.ListDepartmentAncestors(ctx, &pb.ListDepartmentAncestorsRequest{Department: "od-a", AtLeastAsFresh: token})
-		},
-		"ListDepartmentUsers": func(ctx context.Context) (any, error) {
-			return b.users.ListDepartmentUsers(ctx, &pb.ListDepartmentUsersRequest{Department: "od-a", AtLeastAsFresh: token})
-		},
-		"ListDepartmentUsers recursive": func(ctx context.Context) (any, error) {
-			return b.users.ListDepartmentUsers(ctx, &pb.ListDepartmentUsersRequest{Department: "od-a", Recursive: true, AtLeastAsFresh: token})
-		},
-		"GetSyncStatus": func(ctx context.Context) (any, error) {
-			return b.sync.GetSyncStatus(ctx, &pb.GetSyncStatusRequest{AtLeastAsFresh: token})
-		},
-	}
 }

@@ -35,5 +35,6 @@
 // # What it does not do
 //
 // It never asks Feishu, writes nothing, and does not know the projector: their
-// contract is the schema.
+// contract is the schema. What an operator asks of the crawl goes to an [Operator],
+// which cmd hands in.
 package query

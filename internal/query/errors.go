@@ -26,6 +26,7 @@ const (
 	reasonCredentialsMissing  reason = "CREDENTIALS_MISSING"
 	reasonCredentialsInvalid  reason = "CREDENTIALS_INVALID"
 	reasonFieldNotPermitted   reason = "FIELD_NOT_PERMITTED"
+	reasonRoleNotPermitted    reason = "ROLE_NOT_PERMITTED"
 	reasonArgument            reason = "ARGUMENT_INVALID"
 	reasonPageToken           reason = "PAGE_TOKEN_INVALID"
 	reasonPageTokenMismatch   reason = "PAGE_TOKEN_MISMATCH"
@@ -34,7 +35,17 @@ const (
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
 	reasonBeforeHistory       reason = "BEFORE_HISTORY"
+	reasonSweepNotFound       reason = "SWEEP_NOT_FOUND"
+	reasonSweepRunning        reason = "SWEEP_RUNNING"
+	reasonRemovalsSuperseded  reason = "REMOVALS_SUPERSEDED"
+	reasonNothingHeld         reason = "NOTHING_HELD"
+	reasonCallBudgetSpent     reason = "CALL_BUDGET_SPENT"
+	reasonFeishuNotConfigured reason = "FEISHU_NOT_CONFIGURED"
+	reasonFeishuUnavailable   reason = "FEISHU_UNAVAILABLE"
+	reasonGroupNotFound       reason = "GROUP_NOT_FOUND"
+	reasonUnitNotFound        reason = "UNIT_NOT_FOUND"
 	reasonNotFreshEnough      reason = "NOT_FRESH_ENOUGH"
+	reasonSearchNotReady      reason = "SEARCH_NOT_READY"
 	reasonDatabaseUnavailable reason = "DATABASE_UNAVAILABLE"
 	reasonDeadline            reason = "DEADLINE_EXCEEDED"
 	reasonCancelled           reason = "CANCELLED"
@@ -47,6 +58,7 @@ var codeOf = map[reason]codes.Code{
 	reasonCredentialsMissing:  codes.Unauthenticated,
 	reasonCredentialsInvalid:  codes.Unauthenticated,
 	reasonFieldNotPermitted:   codes.PermissionDenied,
+	reasonRoleNotPermitted:    codes.PermissionDenied,
 	reasonArgument:            codes.InvalidArgument,
 	reasonPageToken:           codes.InvalidArgument,
 	reasonPageTokenMismatch:   codes.InvalidArgument,
@@ -55,7 +67,17 @@ var codeOf = map[reason]codes.Code{
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
 	reasonBeforeHistory:       codes.OutOfRange,
+	reasonSweepNotFound:       codes.NotFound,
+	reasonSweepRunning:        codes.Aborted,
+	reasonRemovalsSuperseded:  codes.FailedPrecondition,
+	reasonNothingHeld:         codes.FailedPrecondition,
+	reasonCallBudgetSpent:     codes.ResourceExhausted,
+	reasonFeishuNotConfigured: codes.FailedPrecondition,
+	reasonFeishuUnavailable:   codes.Unavailable,
+	reasonGroupNotFound:       codes.NotFound,
+	reasonUnitNotFound:        codes.NotFound,
 	reasonNotFreshEnough:      codes.Unavailable,
+	reasonSearchNotReady:      codes.Unavailable,
 	reasonDatabaseUnavailable: codes.Unavailable,
 	reasonDeadline:            codes.DeadlineExceeded,
 	reasonCancelled:           codes.Canceled,

@@ -119,8 +119,8 @@ func TestUnknownMethod(t *testing.T) {
 
 func TestLogsHoldNobody(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
-	for _, call := range everyRead(b, "") {
+	b := setup(t, nil, "small", "resources")
+	for _, call := range everyRead(t, b, "") {
 		if _, err := call(as(t, "sees")); err != nil {
 			t.Fatal(err)
 		}
@@ -143,7 +143,7 @@ func TestLogsHoldNobody(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	t.Parallel()
-	b := setup(t, nil, "small")
+	b := setup(t, nil, "small", "resources")
 	if _, err := b.users.GetUser(as(t, "reads"), &pb.GetUserRequest{User: "ou_ann"}); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,9 @@ func setup(t testing.TB, configure func(*query.Config), fixtures ...string) *bun
 	b := &bundle{pool: pgtest.DB(t), logged: &lines{}, metrics: prometheus.NewRegistry()}
 	for _, name := range fixtures {
 		b.exec(t, fixture(t, name))
+	}
+	if !slices.Contains(fixtures, "company") { // where it would take a while
+		query.FillSearch(t, b.pool)
 	}
 	log, err := eventlog.Open(t.Context(), b.pool, eventlog.Options{AppID: "app", TenantKey: "t"})
 	if err != nil {

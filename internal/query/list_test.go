@@ -161,7 +161,7 @@ func TestPageSize(t *testing.T) {
 	t.Run("a page ends early rather than outgrow a message", func(t *testing.T) {
 		t.Parallel()
 		b := setup(t, nil, "company")
-		b.exec(t, `UPDATE directory.users SET description = repeat('长', 10000)`)
+		b.exec(t, `UPDATE directory.users SET description = repeat('长', 10000) WHERE open_id < (SELECT open_id FROM directory.users ORDER BY open_id OFFSET 300 LIMIT 1)`)
 		got, err := b.users.ListDepartmentUsers(as(t, "reads"), &pb.ListDepartmentUsersRequest{Department: "0", Recursive: true, PageSize: 1000})
 		if err != nil {
 			t.Fatal(err)

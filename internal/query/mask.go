@@ -27,13 +27,19 @@ func newMask(paths []string, resource protoreflect.MessageDescriptor, sensitive 
 			return nil, badField(reasonArgument, "read_mask", "%s has no field %q", resource.Name(), path)
 		}
 		if !sensitive && slices.Contains(sensitiveFields, steps[0]) {
-			f := badField(reasonFieldNotPermitted, "read_mask", "%s is for clients with the role %q", steps[0], RoleSensitive)
-			f.metadata = map[string]string{"field": steps[0], "role": string(RoleSensitive)}
-			return nil, f
+			return nil, fieldNotPermitted("read_mask", steps[0])
 		}
 		m.add(steps)
 	}
 	return m, nil
+}
+
+// fieldNotPermitted refuses a field of the request that asks for, or by, a
+// sensitive field of a user.
+func fieldNotPermitted(field, sensitive string) error {
+	f := badField(reasonFieldNotPermitted, field, "%s is for clients with the role %q", sensitive, RoleSensitive)
+	f.metadata = map[string]string{"field": sensitive, "role": string(RoleSensitive)}
+	return f
 }
 
 func known(message protoreflect.MessageDescriptor, steps []string) bool {

@@ -53,7 +53,7 @@ func (s *Service) ListDepartmentUsers(ctx context.Context, req *pb.ListDepartmen
 	if err != nil {
 		return nil, err
 	}
-	if !page.department {
+	if !page.known {
 		return nil, departmentNotFound(t)
 	}
 	users, next, err := cutUsers(now, p, page)
@@ -95,15 +95,9 @@ ORDER BY p.rank DESC, p.open_id`
 // person instead of department by department.
 const wideSubtree = 100
 
-// There are two ways to the next people of a subtree in order of open_id. A small
-// one: collect the people of all its departments, and sort. A wide one: walk the
-// people in order and keep those with a department in it, until the page is full;
-// the wider the subtree, the sooner. The one-time filters on wide run only one of
-// them. People who left are in no department any more, so they are found by the
-// walk. The bounds of the path are sub-selects and not joined columns: that is how
-// the planner sees a range, and a small one.
-const selectMembersBelow = `WITH ` + askedDepartment + `,
-extent AS (
+// The parts that a list of the people of a subtree is made of.
+const (
+	subtreeExtent = `extent AS (
     SELECT $5 OR count(*) >= $8 AS wide
     FROM (
         SELECT
@@ -113,11 +107,9 @@ extent AS (
           AND d.path < (SELECT t.beyond FROM target AS t)
         LIMIT $8
     ) AS x
-),
-page AS (
-    (
-        SELECT m.open_id
-        FROM (
+)`
+
+	subtreeDepartments = `(
             SELECT t.id
             FROM target AS t
             UNION
@@ -127,7 +119,30 @@ page AS (
               AND d.path >= (SELECT t.path FROM target AS t)
               AND d.path < (SELECT t.beyond FROM target AS t)
               AND d.removed_at IS NULL
-        ) AS s
+        )`
+
+	inSubtree = `EXISTS (
+              SELECT
+              FROM target AS t
+              CROSS JOIN unnest(u.department_ids) AS x (id)
+              LEFT JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = x.id
+              WHERE x.id = t.id
+                 OR (d.path >= t.path AND d.path < t.beyond AND ($5 OR d.removed_at IS NULL)))`
+)
+
+// There are two ways to the next people of a subtree in order of open_id. A small
+// one: collect the people of all its departments, and sort. A wide one: walk the
+// people in order and keep those with a department in it, until the page is full;
+// the wider the subtree, the sooner. The one-time filters on wide run only one of
+// them. People who left are in no department any more, so they are found by the
+// walk. The bounds of the path are sub-selects and not joined columns: that is how
+// the planner sees a range, and a small one.
+const selectMembersBelow = `WITH ` + askedDepartment + `,
+` + subtreeExtent + `,
+page AS (
+    (
+        SELECT m.open_id
+        FROM ` + subtreeDepartments + ` AS s
         JOIN directory.memberships AS m ON m.tenant_key = $1 AND m.open_department_id = s.id AND m.open_id > $6
         WHERE NOT (SELECT e.wide FROM extent AS e)
         GROUP BY m.open_id
@@ -142,13 +157,7 @@ page AS (
           AND u.tenant_key = $1
           AND u.open_id > $6
           AND ($5 OR u.removed_at IS NULL)
-          AND EXISTS (
-              SELECT
-              FROM target AS t
-              CROSS JOIN unnest(u.department_ids) AS x (id)
-              LEFT JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = x.id
-              WHERE x.id = t.id
-                 OR (d.path >= t.path AND d.path < t.beyond AND ($5 OR d.removed_at IS NULL)))
+          AND ` + inSubtree + `
         ORDER BY u.open_id
         LIMIT $7
     )

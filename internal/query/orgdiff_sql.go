@@ -31,19 +31,27 @@ below (side, id) AS (
 
 // organizationEntries finds the differences. Who is another at the second moment
 // than at the first has a version that began in between, on the axis of the two
-// moments; a leader changes with a version of the department. Of the other axis the
-// two moments are the same, so that one condition serves both. The company is
-// hidden from the planner there: without statistics it would read all of it.
+// moments; on the other axis they are the same, and nothing lies between. A leader
+// changes with a version of the department. What an index is not meant for is hidden
+// from the planner, which without statistics would take any.
 const organizationEntries = organizationEnds + `,
 changed_departments AS (
-    SELECT DISTINCT v.open_department_id AS id
+    SELECT v.open_department_id AS id
     FROM history.departments AS v
-    WHERE v.tenant_key || '' = $1 AND (v.valid_from > $5 OR v.from_position > $6) AND v.valid_from <= $7 AND v.from_position <= $8
+    WHERE v.valid_from > $5 AND v.valid_from <= $7 AND v.from_position + 0 <= $8 AND v.tenant_key || '' = $1
+    UNION
+    SELECT v.open_department_id
+    FROM history.departments AS v
+    WHERE v.from_position > $6 AND v.from_position <= $8 AND v.tenant_key || '' = $1
 ),
 changed_users AS (
     SELECT v.open_id AS id
     FROM history.users AS v
-    WHERE v.tenant_key || '' = $1 AND (v.valid_from > $5 OR v.from_position > $6) AND v.valid_from <= $7 AND v.from_position <= $8
+    WHERE v.valid_from > $5 AND v.valid_from <= $7 AND v.from_position + 0 <= $8 AND v.tenant_key || '' = $1
+    UNION
+    SELECT v.open_id
+    FROM history.users AS v
+    WHERE v.from_position > $6 AND v.from_position <= $8 AND v.tenant_key || '' = $1
     UNION
     SELECT v.open_id
     FROM changed_departments AS c

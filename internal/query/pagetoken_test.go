@@ -66,7 +66,7 @@ func TestPageTokenBindsTenant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key := foundKey{Rank: 1, Name: "安", OpenID: "ou_a"}
+	key := foundKey{Part: 1, Key: "安", ID: "ou_a"}
 	if req.PageToken, err = p.token(moment{}, key); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package query
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,20 +16,31 @@ import (
 // it, with statistics and before the first ANALYZE.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	company, err := os.ReadFile("testdata/company.sql")
+	resources, err := os.ReadFile("testdata/company_resources.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	fresh, _, found := strings.Cut(string(company), "ANALYZE")
-	if !found {
-		t.Fatal("the company is never analyzed")
+	var fresh, analyzed string
+	for _, text := range []string{companyOf(t, 20_000), string(resources)} {
+		rows, _, found := strings.Cut(text, "ANALYZE")
+		if !found {
+			t.Fatal("the company is never analyzed")
+		}
+		fresh, analyzed = fresh+rows, analyzed+text
 	}
-	for name, fill := range map[string]string{"fresh": fresh, "analyzed": string(company)} {
+	listed := `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100` + strings.Repeat(`, NULL`, len(filterFields)+3)
+	for name, fill := range map[string]string{"fresh": fresh, "analyzed": analyzed} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool := pgtest.DB(t)
 			if _, err := pool.Exec(t.Context(), fill); err != nil {
 				t.Fatal(err)
+			}
+			fillSearch(t, pool, 8000)
+			if name == "analyzed" {
+				if _, err := pool.Exec(t.Context(), `ANALYZE directory.search_keys`); err != nil {
+					t.Fatal(err)
+				}
 			}
 			reading, err := openSessions(t.Context(), pool)
 			if err != nil {
@@ -40,12 +53,45 @@ func TestPlans(t *testing.T) {
 			}{
 				{"user", selectUser, `'t', 'x'`, []string{"users_pkey", "checkpoint_pkey"}},
 				{"users", selectUsers, `'t', 'user_id', 'department_id', '{x}'`, []string{"users_pkey", "users_user_id", "users_union_id", "departments_pkey"}},
-				{"found", selectFound, `'t', 'open_id', 'open_department_id', 'a', false, -1, '', '', 51`, []string{"users_name", "users_en_name", "users_nickname", "users_pkey"}},
+				{"found users", selectFoundUsers, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, false, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "users_pkey"}},
+				{"found departments", selectFoundDepartments, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, false, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "departments_pkey"}},
+				{"translated", selectTranslated, `'t', 'email', '{x}', '{x}'`, []string{"users_pkey", "users_union_id", "users_user_id", "users_email", "users_enterprise_email", "users_mobile", "users_employee_no"}},
+				{"managers", selectManagers, `'t', 'user_id', 'open_department_id', 'x', false`, []string{"users_pkey", "users_user_id", "users_union_id"}},
+				{"dotted-line leaders", selectDottedLineLeaders, `'t', 'user_id', 'open_department_id', 'x', false`, []string{"users_pkey"}},
+				{"leaders", selectLeaders, `'t', 'open_id', 'department_id', 'x', false`, []string{"department_leaders_pkey", "users_pkey"}},
+				{"reports", selectReports, `'t', 'open_id', 'open_department_id', 'x', false, '', 51`, []string{"users_reports", "users_pkey"}},
+				{"reports below", selectReportsBelow, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 5000`, []string{"users_reports", "users_pkey"}},
+				{"user departments", selectUserDepartments, `'t', 'open_id', 'open_department_id', 'x', false`, []string{"users_pkey", "departments_pkey"}},
+				{"departments", selectDepartments, `'t', 'open_id', 'department_id', '{x}'`, []string{"departments_pkey", "departments_department_id"}},
+				{"descendants", selectDescendants, `'t', 'open_id', 'open_department_id', 'x', false, '{}', '{}', 51, 1000`, []string{"departments_siblings", "departments_pkey"}},
+				{"way", selectWay, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
+				{"counts", selectCounts, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_path", "memberships_"}},
+				{"users in order", selectUsersInOrder, listed, []string{"users_pkey"}},
+				{"users by city", selectUsersByCity, listed, []string{"users_city_open_id"}},
+				{"users by employee type", selectUsersByEmployeeType, listed, []string{"users_employee_type_open_id"}},
+				{"users by join time", selectUsersByJoinTime, listed, []string{"users_join_time", "users_pkey"}},
+				{"users by e-mail", selectUsersByEmail, listed, []string{"users_email"}},
+				{"users by enterprise e-mail", selectUsersByEnterpriseEmail, listed, []string{"users_enterprise_email"}},
+				{"users by mobile", selectUsersByMobile, listed, []string{"users_mobile"}},
+				{"users by employee number", selectUsersByEmployeeNo, listed, []string{"users_employee_no"}},
+				{"users of a department", selectUsersOfDepartment, listed, []string{"memberships_pkey", "users_pkey"}},
+				{"users below a department", selectUsersBelow, listed, []string{"departments_path", "memberships_pkey", "users_pkey"}},
 				{"members", selectMembers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 1`, []string{"memberships_pkey", "users_pkey"}},
 				{"members below", selectMembersBelow, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100`, []string{"departments_path", "memberships_pkey", "users_pkey"}},
 				{"department", selectDepartment, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey", "departments_department_id", "department_leaders_pkey"}},
-				{"children", selectChildren, `'t', 'open_id', 'department_id', 'x', false, '-Infinity', '', 51`, []string{"departments_parent", "departments_pkey"}},
+				{"children", selectChildren, `'t', 'open_id', 'department_id', 'x', false, '-Infinity', '', 51`, []string{"departments_siblings", "departments_pkey"}},
 				{"ancestors", selectAncestors, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
+				{"group", selectGroup, `'t', 'x', 'department_id'`, []string{"groups_pkey"}},
+				{"groups", selectGroups, `'t', 0, 'department_id', false, '', 51`, []string{"groups_pkey"}},
+				{"group members", selectGroupMembers, `'t', 'union_id', 'department_id', 'x', false, '', '', '', 51`, []string{"groups_pkey", "group_members_pkey", "users_pkey", "departments_pkey"}},
+				{"group users", selectGroupUsers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, true, 100`, []string{"group_members_pkey", "departments_path", "memberships_pkey", "users_pkey"}},
+				{"user groups", selectUserGroups, `'t', 'user_id', 'open_department_id', 'x', false, true, '', 51`, []string{"users_user_id", "group_members_member", "groups_pkey"}},
+				{"unit", selectUnit, `'t', 'x'`, []string{"units_pkey"}},
+				{"units", selectUnits, `'t', false, '', 51`, []string{"units_pkey"}},
+				{"unit departments", selectUnitDepartments, `'t', 'open_id', 'open_department_id', 'x', false, '', 51`, []string{"unit_departments_pkey", "departments_pkey"}},
+				{"employee types", selectEmployeeTypes, `'t', false, '', 51`, []string{"employee_types_pkey"}},
+				{"custom attributes", selectCustomAttributes, `'t', false, '', 51`, []string{"custom_attributes_pkey"}},
+				{"scope nodes", selectScopeNodes, `'t', 'union_id', 'department_id', '', false, '', '', 51`, []string{"scopes_pkey", "users_pkey"}},
 				{"past", selectPast, `'t', 1`, []string{"event_log_pkey", "sweeps_"}},
 			} {
 				conn, err := reading.Acquire(t.Context())
@@ -64,8 +110,8 @@ func TestPlans(t *testing.T) {
 						t.Errorf("%s reads a whole table: %s", s.name, line)
 					}
 				}
-				// The walks that are meant: who left, only where asked for; sweeps from the newest back.
-				if strings.Contains(plan, "Index Cond: (tenant_key = $1)\n") && s.name != "members" && s.name != "past" {
+				// The walks that are meant: who left, only where asked for; sweeps from the newest back; all groups.
+				if strings.Contains(plan, "Index Cond: (tenant_key = $1)\n") && !slices.Contains([]string{"members", "past", "users of a department", "groups", "user groups"}, s.name) {
 					t.Errorf("%s reads a whole company:\n%s", s.name, plan)
 				}
 				if strings.Contains(plan, "JIT") {
@@ -73,6 +119,46 @@ func TestPlans(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestSearchReadsNoMoreThanItAnswers counts the blocks that a search touches, whatever
+// comes before its prefix and however many fit.
+func TestSearchReadsNoMoreThanItAnswers(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.DB(t)
+	if _, err := pool.Exec(t.Context(), companyOf(t, 8000)); err != nil {
+		t.Fatal(err)
+	}
+	FillSearch(t, pool)
+	if _, err := pool.Exec(t.Context(), `VACUUM ANALYZE directory.search_keys`); err != nil {
+		t.Fatal(err)
+	}
+	reading, err := openSessions(t.Context(), pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(reading.Close)
+	for _, query := range []string{"z", "zw", "王", "明", "p"} {
+		var found []string
+		rows, err := reading.Pool.Query(t.Context(), "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) "+
+			strings.NewReplacer("$11", "NULL", "$10", "false", "$1", "'t'", "$2", "'open_id'", "$3", "'open_department_id'", "$4", "'{"+query+"}'",
+				"$5", "false", "$6", "-1", "$7", "''", "$8", "''", "$9", "51").Replace(selectFoundUsers), pgx.QueryExecModeSimpleProtocol)
+		if err == nil {
+			found, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := 0
+		for _, line := range found {
+			if _, err := fmt.Sscanf(strings.TrimSpace(line), "Buffers: shared hit=%d", &blocks); err == nil {
+				break // of the whole
+			}
+		}
+		if blocks == 0 || blocks > 2500 {
+			t.Errorf("%q touches %d blocks, want some hundred:\n%s", query, blocks, strings.Join(found, "\n"))
+		}
 	}
 }
 

@@ -35,18 +35,17 @@ const (
 // mirror never saw it.
 const rootID = "0"
 
-// referringRequest is what all requests have in common that take and answer ids.
-type referringRequest interface {
+// freshRequest is what all requests have in common. Those that take or answer ids of
+// people or departments say of which kind: GetUserIdType, GetDepartmentIdType.
+type freshRequest interface {
 	proto.Message
-	GetUserIdType() string
-	GetDepartmentIdType() string
 	GetAtLeastAsFresh() string
 }
 
-// directoryRequest is what all requests have in common that answer people or
-// departments.
+// directoryRequest is what all requests have in common whose answers have fields to
+// choose from.
 type directoryRequest interface {
-	referringRequest
+	freshRequest
 	GetReadMask() *fieldmaskpb.FieldMask
 }
 
@@ -73,12 +72,19 @@ func termsOf(ctx context.Context, req directoryRequest, resource protoreflect.Me
 	return t, err
 }
 
-// idTerms are the terms of a request that answers no resource of the directory.
-func idTerms(req referringRequest) (t terms, err error) {
-	if t.userIDType, err = oneOf("user_id_type", req.GetUserIdType(), openID, unionID, userID); err != nil {
+// idTerms are the terms of a request whose answer has no fields to choose from.
+func idTerms(req freshRequest) (t terms, err error) {
+	var userType, departmentType string
+	if r, ok := req.(interface{ GetUserIdType() string }); ok {
+		userType = r.GetUserIdType()
+	}
+	if r, ok := req.(interface{ GetDepartmentIdType() string }); ok {
+		departmentType = r.GetDepartmentIdType()
+	}
+	if t.userIDType, err = oneOf("user_id_type", userType, openID, unionID, userID); err != nil {
 		return terms{}, err
 	}
-	if t.departmentIDType, err = oneOf("department_id_type", req.GetDepartmentIdType(), openDepartmentID, departmentID); err != nil {
+	if t.departmentIDType, err = oneOf("department_id_type", departmentType, openDepartmentID, departmentID); err != nil {
 		return terms{}, err
 	}
 	t.fresh, err = parseFreshness(req.GetAtLeastAsFresh())
@@ -95,6 +101,19 @@ func pageSize(asked int32) (int, error) {
 	default:
 		return min(int(asked), maxPageSize), nil
 	}
+}
+
+// texts checks a list of ids.
+func texts(field string, values []string, most int) error {
+	if len(values) == 0 || len(values) > most {
+		return badField(reasonArgument, field, "must be 1 to %d ids, not %d", most, len(values))
+	}
+	for _, value := range values {
+		if _, err := text(field, value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // text checks an id or a name that will be looked up. PostgreSQL has no text

@@ -53,6 +53,7 @@ type Config struct {
 	SweepInterval time.Duration
 	MonthlyCalls  int64          // most calls to Feishu in a month; 0 is no limit
 	Channel       func() Channel // how events come into this process; nil where another one receives them
+	Operator      Operator       // does what asks Feishu; nil where nobody may
 	MaxWait       time.Duration  // for at_least_as_fresh; 5 s if zero
 	Timeout       time.Duration  // of a call that comes without a deadline; 10 s if zero
 }
@@ -69,6 +70,7 @@ type Service struct {
 	sweepInterval time.Duration
 	monthlyCalls  int64
 	channel       func() Channel
+	operator      Operator
 	maxWait       time.Duration
 	timeout       time.Duration
 	authenticator authenticator
@@ -103,6 +105,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		sweepInterval: orDefault(cfg.SweepInterval, defaultSweepInterval),
 		monthlyCalls:  cfg.MonthlyCalls,
 		channel:       cfg.Channel,
+		operator:      cfg.Operator,
 		maxWait:       orDefault(cfg.MaxWait, defaultMaxWait),
 		timeout:       orDefault(cfg.Timeout, defaultTimeout),
 		authenticator: authenticator{clients: clients},

@@ -18,7 +18,8 @@ import (
 // does, and PostgreSQL's own choice replans those whose parameters switch parts
 // off. All are written for nested loops over indexes, and kept to that whatever
 // the statistics say: before the first ANALYZE they say that a company has a
-// handful of rows, which may as well be read whole. JIT would compile some of them
+// handful of rows, which may as well be read whole. Lists walk an index in their own
+// order and stop when the page is full, which a bitmap cannot. JIT would compile some of them
 // for longer than they run.
 //
 // It is SET and not a start-up parameter, since poolers refuse unknown ones.
@@ -29,7 +30,8 @@ SET jit = off;
 SET enable_seqscan = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
-SET enable_material = off`
+SET enable_material = off;
+SET enable_bitmapscan = off`
 
 // sessions are those for reading.
 type sessions struct {

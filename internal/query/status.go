@@ -63,7 +63,8 @@ func (s *Service) GetSyncStatus(ctx context.Context, req *pb.GetSyncStatusReques
 	held, heldErr := row.held()
 	hidden, hiddenErr := row.hidden()
 	drift, driftErr := row.drift()
-	if err := errors.Join(heldErr, hiddenErr, driftErr); err != nil {
+	resources, resourceHeld, resourcesErr := row.resources()
+	if err := errors.Join(heldErr, hiddenErr, driftErr, resourcesErr); err != nil {
 		return nil, err
 	}
 	channel := row.eventChannel()
@@ -72,13 +73,13 @@ func (s *Service) GetSyncStatus(ctx context.Context, req *pb.GetSyncStatusReques
 		channel = &own
 	}
 	return &pb.GetSyncStatusResponse{
-		State:        s.state(now, row, channel, len(held) > 0, meta.staleness.AsDuration()),
+		State:        s.state(now, row, channel, len(held) > 0 || resourceHeld, meta.staleness.AsDuration()),
 		HeadPosition: &now.head, LastCompleteSweep: row.lastSweep(), RunningSweep: row.runningSweep(),
 		Counts:        &pb.Counts{Users: &row.users, Departments: &row.departments, Memberships: &row.memberships},
 		ParkedRecords: &row.parked, RereadQueueLength: &row.rereads, UnresolvedDepartments: &row.unresolved,
 		HeldRemovals: held, HiddenFields: hidden, EventChannel: channel.message(now.at),
 		Drift: drift, SampledEntities: &row.sampled, NextSweepAt: s.nextSweep(row), SweepRequests: row.requests,
-		CallsThisMonth: &row.calls, CallsThisMonthLimit: &s.monthlyCalls,
+		CallsThisMonth: &row.calls, CallsThisMonthLimit: &s.monthlyCalls, Resources: resources,
 		Position: meta.position, ConsistencyToken: meta.consistencyToken, MirroredAt: meta.mirroredAt,
 		Staleness: meta.staleness, UpstreamConfirmedAt: meta.upstreamConfirmedAt,
 	}, nil

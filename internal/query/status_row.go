@@ -22,7 +22,7 @@ type syncRow struct {
 	users, departments, memberships                                        int64
 	parked, rereads, unresolved                                            int64
 
-	sets        struct{ held, hidden, drift []byte } // JSON
+	sets        struct{ held, hidden, drift, resources []byte } // JSON
 	requests    []string
 	requestedAt *time.Time
 	sampled     int64
@@ -41,7 +41,7 @@ func (r *syncRow) targets() []any {
 		&r.listsTotal, &r.listsDone, &r.departmentsSeen, &r.usersSeen,
 		&r.users, &r.departments, &r.memberships,
 		&r.parked, &r.rereads, &r.unresolved,
-		&r.sets.held, &r.sets.hidden, &r.sets.drift, &r.requests, &r.requestedAt, &r.sampled, &r.calls,
+		&r.sets.held, &r.sets.hidden, &r.sets.drift, &r.sets.resources, &r.requests, &r.requestedAt, &r.sampled, &r.calls,
 		&r.channel.events, &r.channel.connected, &r.channel.red, &r.channel.problem, &r.channel.heardAt, &r.channel.checkedAt,
 	}
 }
@@ -106,6 +106,34 @@ func (r *syncRow) drift() (list []*pb.Drift, err error) {
 	return list, nil
 }
 
+func (r *syncRow) resources() (list []*pb.Resource, held bool, err error) {
+	var all []struct {
+		Resource     string     `json:"resource"`
+		LastPolledAt *time.Time `json:"last_polled_at"`
+		Entities     int64      `json:"entities"`
+		Missing      int64      `json:"missing"`
+		Held         int64      `json:"held"`
+		Refusals     []struct {
+			Endpoint    string   `json:"endpoint"`
+			Permissions []string `json:"permissions"`
+			Problem     string   `json:"problem"`
+		} `json:"refusals"`
+	}
+	if err := unpack(r.sets.resources, &all); err != nil {
+		return nil, false, fmt.Errorf("read what is polled: %w", err)
+	}
+	for _, one := range all {
+		resource := &pb.Resource{
+			Resource: one.Resource, LastPolledAt: timestamp(one.LastPolledAt), Entities: &one.Entities, Missing: &one.Missing, Held: &one.Held,
+		}
+		for _, f := range one.Refusals {
+			resource.Refusals = append(resource.Refusals, &pb.Refusal{Endpoint: f.Endpoint, Permissions: f.Permissions, Problem: f.Problem})
+		}
+		list, held = append(list, resource), held || one.Held > 0
+	}
+	return list, held, nil
+}
+
 // unpack reads JSON of the database; none is nothing.
 func unpack(raw []byte, into any) error {
 	if raw == nil {
@@ -158,6 +186,26 @@ const selectSyncStatus = `SELECT ` + momentColumns + `,
                      ORDER BY f.entity_kind, f.found_by)
      FROM mirror.drift AS f
      WHERE f.tenant_key = $1),
+    (SELECT json_agg(json_build_object('resource', o.resource, 'last_polled_at', o.last_polled_at, 'held', o.held, 'refusals', o.refusals,
+                        'entities', CASE o.resource
+                            WHEN 'scope' THEN (SELECT count(*) FROM directory.scopes AS e WHERE e.tenant_key = $1 AND e.removed_at IS NULL)
+                            WHEN 'groups' THEN (SELECT count(*) FROM directory.groups AS e WHERE e.tenant_key = $1 AND e.removed_at IS NULL)
+                            WHEN 'units' THEN (SELECT count(*) FROM directory.units AS e WHERE e.tenant_key = $1 AND e.removed_at IS NULL)
+                            WHEN 'employee_types' THEN (SELECT count(*) FROM directory.employee_types AS e WHERE e.tenant_key = $1 AND e.removed_at IS NULL)
+                            ELSE (SELECT count(*) FROM directory.custom_attributes AS e WHERE e.tenant_key = $1 AND e.removed_at IS NULL)
+                        END,
+                        'missing', (SELECT count(*) FROM mirror.poll_missing AS m
+                                    WHERE m.tenant_key = $1
+                                      AND m.entity_kind = ANY (CASE o.resource
+                                          WHEN 'scope' THEN ARRAY['scope_node']
+                                          WHEN 'groups' THEN ARRAY['group', 'group_member']
+                                          WHEN 'units' THEN ARRAY['unit', 'unit_department']
+                                          WHEN 'employee_types' THEN ARRAY['employee_type']
+                                          ELSE ARRAY['custom_attribute']
+                                      END)))
+                     ORDER BY o.resource)
+     FROM mirror.poll AS o
+     WHERE o.tenant_key = $1),
     q.reasons, q.not_before,
     (SELECT coalesce(sum(a.entities), 0)::bigint FROM mirror.sample AS a WHERE a.tenant_key = $1),
     (SELECT coalesce(sum(n.calls), 0)::bigint FROM mirror.call_month AS n

@@ -71,13 +71,8 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *pb.BatchGetUsersReques
 		return nil, err
 	}
 	ids := req.GetUserIds()
-	if len(ids) == 0 || len(ids) > maxBatch {
-		return nil, badField(reasonArgument, "user_ids", "must be 1 to %d ids, not %d", maxBatch, len(ids))
-	}
-	for _, id := range ids {
-		if _, err := text("user_ids", id); err != nil {
-			return nil, err
-		}
+	if err := texts("user_ids", ids, maxBatch); err != nil {
+		return nil, err
 	}
 	var users []*pb.User
 	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {

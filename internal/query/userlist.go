@@ -13,12 +13,13 @@ import (
 type userPage[K pageKey] struct {
 	users []*pb.User
 	keys  []K
-	// department says, for lists of a department, that it exists.
-	department bool
+	// known says that what the list is of exists: the department, the person; of a
+	// search, that there is something to search.
+	known bool
 }
 
 // readUsers runs a statement for a list of users. Its columns are the moment's,
-// whether the department exists, those of the sort key, and the user's; without
+// whether what the list is of exists, those of the sort key, and the user's; without
 // users it has one row with the moment.
 func readUsers[K pageKey](ctx context.Context, s *Service, t terms, p paging[K],
 	keyTargets func(*K) []any, statement string, args ...any,
@@ -31,7 +32,7 @@ func readUsers[K pageKey](ctx context.Context, s *Service, t terms, p paging[K],
 	for rows.Next() {
 		var key K
 		row := newUserRow()
-		targets := append(append(now.targets(), &page.department), keyTargets(&key)...)
+		targets := append(append(now.targets(), &page.known), keyTargets(&key)...)
 		if err := rows.Scan(append(targets, row.targets()...)...); err != nil {
 			return moment{}, page, fmt.Errorf("list users: %w", err)
 		}

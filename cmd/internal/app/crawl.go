@@ -37,6 +37,7 @@ type Crawl struct {
 	mine   bool // the log was opened for this, and is closed with it
 	client *feishu.Client
 	reread *crawl.Rereader
+	polls  *crawl.Poller
 	budget *crawl.Budget
 	logger *slog.Logger
 }
@@ -67,7 +68,7 @@ func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
 		return nil, eventlog.ErrForeignApp
 	}
 	return openCrawl(ctx, opening{
-		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, rereads: s.rereads,
+		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, rereads: s.rereads, figures: s.pollFigures,
 	})
 }
 
@@ -109,6 +110,7 @@ type opening struct {
 	progress func(crawl.Progress) // may be nil
 	log      *eventlog.Log        // nil: it is opened
 	rereads  *crawl.RereadMetrics // may be nil
+	figures  *crawl.PollMetrics   // may be nil
 }
 
 func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
@@ -136,10 +138,17 @@ func openCrawl(ctx context.Context, o opening) (_ *Crawl, err error) {
 	if err != nil {
 		return nil, err
 	}
+	c.polls, err = crawl.NewPoller(crawl.PollerConfig{
+		Client: c.client, Pool: o.db.Pool, Log: c.log, TenantKey: o.tenant, AppID: o.cfg.FeishuAppID,
+		Intervals: o.cfg.PollIntervals, MonthlyCalls: o.cfg.FeishuMonthlyCalls, MaxRemovals: o.cfg.MaxRemovals, Logger: o.logger, Metrics: o.figures,
+	})
+	if err != nil {
+		return nil, err
+	}
 	walk := crawl.Config{
 		Client: c.client, Counter: o.counter, Pool: o.db.Pool, Log: c.log,
 		TenantKey: o.tenant, AppID: o.cfg.FeishuAppID, Logger: o.logger, Progress: o.progress,
-		MaxRemovals: o.cfg.MaxRemovals,
+		MaxRemovals: o.cfg.MaxRemovals, Polls: c.polls,
 	}
 	if o.cfg.Reread != crawl.RereadNever {
 		walk.Beside = c.reread.Beside // the lock of a walk keeps everybody else from it

@@ -63,9 +63,9 @@ func (s *Service) crawlWith(ctx context.Context, c *Crawl) {
 	if s.cfg.Reread != crawl.RereadNever {
 		group.Go(func() error { c.reread.Run(ctx); return nil })
 	}
-	if s.sweeps != nil {
-		group.Go(func() error { s.sweeps.Run(ctx, c.Crawler); return nil })
-	}
+	group.Go(func() error { c.polls.Run(ctx); return nil })
+	group.Go(func() error { s.sweeps.Run(ctx, c.Crawler); return nil })
+	group.Go(func() error { s.operator.run(ctx, c); return nil })
 	drift := crawl.NewDrift(crawl.DriftConfig{
 		Pool: s.db.Pool, TenantKey: c.tenant, Now: c.client.Now, Sample: s.cfg.Reread != crawl.RereadNever, Logger: s.logger,
 	})

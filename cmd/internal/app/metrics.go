@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -74,11 +76,19 @@ func figures() []figure {
 			func(s *orgmirrorv1.GetSyncStatusResponse) []sample { return instant(s.GetNextSweepAt()) },
 		},
 		{
-			prometheus.NewDesc("orgmirror_held_removals", "Entities whom the last complete walk did not see and who wait for a decision.", []string{"kind"}, nil), prometheus.GaugeValue,
+			prometheus.NewDesc("orgmirror_held_removals", "Entities that the last complete walk, or the last lists of a resource, did not hold and that wait for a decision, by kind or resource.", []string{"kind"}, nil), prometheus.GaugeValue,
 			heldRemovals,
 		},
 		{
-			prometheus.NewDesc("orgmirror_drift_total", "Differences to Feishu that no event told of within ten minutes, by kind and by what found them (sweep, reread, sample).", []string{"kind", "found_by"}, nil), prometheus.CounterValue,
+			prometheus.NewDesc("orgmirror_last_polled_timestamp_seconds", "When the last complete reading of a resource without events began; missing before the first.", []string{"resource"}, nil), prometheus.GaugeValue,
+			polled,
+		},
+		{
+			prometheus.NewDesc("orgmirror_poll_refused_endpoints", "Endpoints of a resource that Feishu did not let the mirror call at the last reading.", []string{"resource"}, nil), prometheus.GaugeValue,
+			refusedEndpoints,
+		},
+		{
+			prometheus.NewDesc("orgmirror_drift_total", "Differences to Feishu that no event told of within ten minutes, by kind and by what found them (sweep, reread, sample, poll).", []string{"kind", "found_by"}, nil), prometheus.CounterValue,
 			drifted,
 		},
 		{
@@ -95,8 +105,28 @@ func heldRemovals(s *orgmirrorv1.GetSyncStatusResponse) []sample {
 		held[h.GetEntityKind()] += h.GetEntities()
 	}
 	var samples []sample
-	for _, kind := range []string{"department", "user"} {
+	for _, r := range s.GetResources() {
+		held[r.GetResource()] = r.GetHeld()
+	}
+	for _, kind := range slices.Compact(slices.Sorted(slices.Values(append([]string{"department", "user"}, slices.Collect(maps.Keys(held))...)))) {
 		samples = append(samples, sample{float64(held[kind]), []string{kind}})
+	}
+	return samples
+}
+
+// polled is when each resource was last read.
+func polled(s *orgmirrorv1.GetSyncStatusResponse) (samples []sample) {
+	for _, r := range s.GetResources() {
+		for _, at := range instant(r.GetLastPolledAt()) {
+			samples = append(samples, sample{at.value, []string{r.GetResource()}})
+		}
+	}
+	return samples
+}
+
+func refusedEndpoints(s *orgmirrorv1.GetSyncStatusResponse) (samples []sample) {
+	for _, r := range s.GetResources() {
+		samples = append(samples, sample{float64(len(r.GetRefusals())), []string{r.GetResource()}})
 	}
 	return samples
 }

@@ -77,7 +77,11 @@ func busyService(t *testing.T) []*dto.MetricFamily {
 		// The long connection has all figures of the intake. Nobody answers it.
 		Events: config.EventsWebsocket, FeishuBaseURL: "http://127.0.0.1:1", FeishuAppID: "cli_1", FeishuAppSecret: "s",
 	}
-	s, err := OpenService(t.Context(), cfg, &Database{Pool: pgtest.DB(t)}, slog.New(slog.DiscardHandler))
+	pool := pgtest.DB(t)
+	_, err = pool.Exec(t.Context(), `
+		INSERT INTO mirror.poll (tenant_key, resource, poll_id, last_polled_at) VALUES ('t1', 'groups', gen_random_uuid(), now())`)
+	must(t, err)
+	s, err := OpenService(t.Context(), cfg, &Database{Pool: pool}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

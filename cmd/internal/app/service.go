@@ -45,13 +45,15 @@ type Service struct {
 	query   *query.Service
 	receive *receiver
 
-	rereads  *crawl.RereadMetrics
-	sweeps   *crawl.Sweeper // nil: the service never sweeps
-	project  *projector.Projector
-	grpc     *grpc.Server
-	loopback net.Listener     // from REST to gRPC
-	conn     *grpc.ClientConn // its other end
-	rest     http.Handler
+	rereads     *crawl.RereadMetrics
+	pollFigures *crawl.PollMetrics
+	sweeps      *crawl.Sweeper
+	operator    *operator
+	project     *projector.Projector
+	grpc        *grpc.Server
+	loopback    net.Listener     // from REST to gRPC
+	conn        *grpc.ClientConn // its other end
+	rest        http.Handler
 }
 
 // OpenService makes a service and opens its addresses. Nothing is answered
@@ -73,11 +75,13 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
 		return nil, err
 	}
-	if cfg.SweepInterval > 0 {
-		if s.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: s.metrics}); err != nil {
-			return nil, err
-		}
+	if s.pollFigures, err = crawl.NewPollMetrics(s.metrics); err != nil {
+		return nil, err
 	}
+	if s.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: s.metrics}); err != nil {
+		return nil, err
+	}
+	s.operator = newOperator(cfg, db, s.sweeps)
 	if s.receive, err = openReceiver(ctx, cfg, s); err != nil {
 		return nil, err
 	}
@@ -87,7 +91,7 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	s.query, err = query.New(ctx, query.Config{
 		Pool: db.Pool, Log: s.log, TenantKey: cfg.FeishuTenantKey, Clients: cfg.APIClients,
 		Logger: logger, Registerer: s.metrics,
-		SweepInterval: SweepInterval(cfg), MonthlyCalls: cfg.FeishuMonthlyCalls, Channel: s.channel,
+		SweepInterval: SweepInterval(cfg), MonthlyCalls: cfg.FeishuMonthlyCalls, Channel: s.channel, Operator: s.operator,
 	})
 	if err != nil {
 		return nil, err
@@ -107,7 +111,7 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 }
 
 // SweepInterval is how often there is a sweep, as queries want to know it:
-// negative where the service never sweeps, and no sweep is too old.
+// negative where the service never sweeps by the clock, and no sweep is too old.
 func SweepInterval(cfg config.Config) time.Duration {
 	if cfg.SweepInterval == 0 {
 		return -1

@@ -96,6 +96,7 @@ var meanings = []struct {
 	{is(crawl.ErrUnknownSweep), Misused},
 	{is(crawl.ErrSuperseded), Misused},
 	{is(crawl.ErrNothingHeld), Misused},
+	{is(crawl.ErrNoPollHeld), Misused},
 	{is(crawl.ErrNoTenant), Misused}, // where it is not for want of a permission
 	{isFeishu, Upstream},
 	{is(postgres.ErrSchemaTooOld), Unstored},

@@ -31,6 +31,7 @@ type Config struct {
 	FeishuRates        crawl.Rates
 	FeishuMonthlyCalls int64 // 0: no limit of ours
 	MaxRemovals        crawl.MaxRemovals
+	PollIntervals      crawl.PollIntervals
 	Reread             crawl.Policy
 	SweepInterval      time.Duration // 0: the service never sweeps by itself
 
@@ -69,6 +70,7 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		FeishuRates:             l.rates("feishu_rate"),
 		FeishuMonthlyCalls:      l.count("feishu_monthly_calls"),
 		MaxRemovals:             l.maxRemovals("max_removals"),
+		PollIntervals:           l.pollIntervals("poll_intervals"),
 		Reread:                  l.policy("reread"),
 		SweepInterval:           l.interval("sweep_interval"),
 		Events:                  l.events("events"),
@@ -108,6 +110,14 @@ func (l *loader) policy(key string) crawl.Policy {
 		l.problem("%s: %w", l.name(key), err)
 	}
 	return policy
+}
+
+func (l *loader) pollIntervals(key string) crawl.PollIntervals {
+	every, err := crawl.ParsePollIntervals(l.get(key).text)
+	if err != nil {
+		l.problem("%s: %w", l.name(key), err)
+	}
+	return every
 }
 
 func (l *loader) maxRemovals(key string) crawl.MaxRemovals {

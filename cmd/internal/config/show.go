@@ -25,6 +25,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("feishu_verification_token", showSecret(c.FeishuVerificationToken)),
 		slog.String("feishu_encrypt_key", showSecret(c.FeishuEncryptKey)),
 		slog.String("max_removals", c.MaxRemovals.String()),
+		slog.String("poll_intervals", c.PollIntervals.String()),
 		slog.String("http_listen", c.HTTPListen),
 		slog.String("grpc_listen", c.GRPCListen),
 		slog.String("webhook_listen", c.WebhookListen),

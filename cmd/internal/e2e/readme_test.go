@@ -40,6 +40,9 @@ func TestREADMECommands(t *testing.T) {
 		case command == "mirror serve":
 			s = serveWith(t, environment(append(settings, anyPort...)...))
 			settings = append(settings, "MIRROR_ADDR="+s.grpc)
+		case strings.Contains(command, "/v1/sync/sweeps"):
+			command = strings.ReplaceAll(command, "http://127.0.0.1:8080", s.rest)
+			waitFor(t, "the service can ask Feishu", func() bool { return strings.Contains(shell(t, command, settings...), `"sweep_id"`) })
 		default:
 			command = strings.ReplaceAll(command, "http://127.0.0.1:8080", s.rest)
 			if out := shell(t, command, settings...); out == "" || strings.Contains(out, `"error"`) {
@@ -47,7 +50,7 @@ func TestREADMECommands(t *testing.T) {
 			}
 		}
 	}
-	if ran["backfill"] != 2 || ran["curl"] != 2 || ran["mirror"] != 6 {
+	if ran["backfill"] != 2 || ran["curl"] != 4 || ran["mirror"] != 6 {
 		t.Errorf("commands found in the README: %v", ran)
 	}
 }

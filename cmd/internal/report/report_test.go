@@ -41,7 +41,11 @@ func summary() crawl.Summary {
 		Held:       map[directory.Kind]int64{directory.KindUser: 0, directory.KindDepartment: 60},
 		Removed:    map[directory.Kind]int64{directory.KindUser: 2, directory.KindDepartment: 0},
 		Unproven:   map[directory.Kind]int64{directory.KindUser: 1, directory.KindDepartment: 0},
-		Calls:      400, Retries: 2, Waited: 1500 * time.Millisecond, Took: 70 * time.Second, Position: 99,
+		Resources: []crawl.Polled{
+			{Resource: crawl.ResourceGroups, Complete: true, Listed: 12, Appended: 3, Removed: 1, Missing: 4, Held: 2},
+			{Resource: crawl.ResourceUnits, Refusals: []crawl.Refusal{{Endpoint: "GET /contact/v3/unit", Permissions: []string{"contact:unit:readonly", "contact:unit"}, Problem: "code 1: no"}}},
+		},
+		Calls: 400, Retries: 2, Waited: 1500 * time.Millisecond, Took: 70 * time.Second, Position: 99,
 		Absent: map[directory.Kind][]crawl.AbsentField{directory.KindUser: {{Field: "mobile", Permission: "contact:user.phone:readonly"}}},
 		Hidden: map[directory.Kind][]crawl.AbsentField{directory.KindUser: {{Field: "gender", Permission: "contact:user.gender:readonly"}}},
 	}
@@ -55,6 +59,8 @@ func TestWriteSummary(t *testing.T) {
 		"went on with one that was interrupted", "took 1m10s", "63  were there before and were not seen, 60 departments, 3 users\n", "1.5s",
 		"the part of the company", "2  proven to be gone, 2 users\n", "1  kept, since Feishu's answer proves nothing, 1 users\n",
 		"60  wait for a decision, 60 departments\n",
+		"groups             12 listed, 3 appended, 1 removed, 4 missing", "2 of them held: backfill resources approve groups\n",
+		"units              not read\n", "GET /contact/v3/unit may not be called: grant contact:unit:readonly or contact:unit, and publish",
 		"user.mobile", "contact:user.phone:readonly", "hidden now", "user.gender",
 	} {
 		if !strings.Contains(out.String(), want) {
@@ -78,6 +84,13 @@ func TestWriteSummaryJSON(t *testing.T) {
 		"unchanged": 5363., "unreadable": 0., "calls": 400., "retries": 2., "position": 99., "waited_seconds": 1.5, "took_seconds": 70.,
 		"candidates": map[string]any{"user": 3., "department": 60.}, "held": map[string]any{"user": 0., "department": 60.},
 		"removed": map[string]any{"user": 2., "department": 0.}, "unproven": map[string]any{"user": 1., "department": 0.},
+		"resources": []any{
+			map[string]any{"resource": "groups", "complete": true, "listed": 12., "appended": 3., "unchanged": 0., "removed": 1., "missing": 4., "held": 2.},
+			map[string]any{
+				"resource": "units", "complete": false, "listed": 0., "appended": 0., "unchanged": 0., "removed": 0., "missing": 0., "held": 0.,
+				"refusals": []any{map[string]any{"endpoint": "GET /contact/v3/unit", "permissions": []any{"contact:unit:readonly", "contact:unit"}, "problem": "code 1: no"}},
+			},
+		},
 		"hidden": map[string]any{"user": []any{map[string]any{"field": "gender", "permission": "contact:user.gender:readonly"}}},
 		"absent": map[string]any{"user": []any{map[string]any{"field": "mobile", "permission": "contact:user.phone:readonly"}}},
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/directory"
@@ -44,8 +45,41 @@ func WriteSummary(w io.Writer, s crawl.Summary) {
 	count("retries", int64(s.Retries), "")
 	fmt.Fprintf(w, "  %-14s %10s  for the rate limit, summed over parallel calls\n", "waited", duration(s.Waited))
 	fmt.Fprintf(w, "  %-14s %10d  of the log's end\n", "position", s.Position)
+	writeResources(w, s.Resources)
 	writeFields(w, "Fields that objects had before and that are hidden now; nothing was cleared. The permission of each:", s.Hidden)
 	writeFields(w, "Fields that no object had, and the permission that would show each:", s.Absent)
+}
+
+// writeResources says what came of the lists of what has no events, and what could not
+// be read of it.
+func writeResources(w io.Writer, resources []crawl.Polled) {
+	if len(resources) > 0 {
+		fmt.Fprint(w, "\nAnd what is polled:\n\n")
+	}
+	for _, r := range resources {
+		line := fmt.Sprintf("%d listed, %d appended, %d removed", r.Listed, r.Appended, r.Removed)
+		if !r.Complete {
+			line = "not read"
+		}
+		if r.Missing > 0 {
+			line += fmt.Sprintf(", %d missing: there until a second list, a minute later or more, lacks them too", r.Missing)
+		}
+		if r.Held > 0 {
+			line += fmt.Sprintf(", %d of them held: backfill resources approve %s", r.Held, r.Resource)
+		}
+		fmt.Fprintf(w, "  %-18s %s\n", r.Resource, line)
+		for _, refusal := range r.Refusals {
+			fmt.Fprintf(w, "  %-18s %s\n", "", RefusalText(refusal.Endpoint, refusal.Permissions, refusal.Problem))
+		}
+	}
+}
+
+// RefusalText says what an endpoint that was refused wants.
+func RefusalText(endpoint string, permissions []string, problem string) string {
+	if len(permissions) == 0 {
+		return endpoint + " is refused: " + problem
+	}
+	return endpoint + " may not be called: grant " + strings.Join(permissions, " or ") + ", and publish a version"
 }
 
 func sum(byKind map[directory.Kind]int64) (n int64) {

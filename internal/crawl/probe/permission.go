@@ -50,6 +50,14 @@ func Permissions() []Permission {
 			Name: "tenant:tenant:readonly", Gives: []string{"asking which company it is"},
 			Lost: "MIRROR_FEISHU_TENANT_KEY has to name the company",
 		},
+		{
+			Name: "contact:group:readonly", Gives: []string{"reading groups and their members"},
+			Lost: "groups are unknown, and in a limited range the people who are in it by a group",
+		},
+		{
+			Name: "contact:unit:readonly", Gives: []string{"reading units and their departments"},
+			Lost: "units are unknown",
+		},
 	}
 	for _, p := range losses {
 		for field, permission := range feishu.FieldPermissions(p.Kind) {
@@ -120,6 +128,12 @@ var calls = map[string]struct {
 	feishu.EndpointUsersBatch:         {"people cannot be looked up again, so that nobody can be proven to have left", false},
 	feishu.EndpointUser:               {"one person cannot be looked up", false},
 	feishu.EndpointScopes:             {"the nodes of a limited range are unknown", false},
+	feishu.EndpointGroups:             {"groups are not mirrored", false},
+	feishu.EndpointGroupMembers:       {"the members of groups are not mirrored", false},
+	feishu.EndpointUnits:              {"units are not mirrored", false},
+	feishu.EndpointUnitDepartments:    {"the departments of units are not mirrored", false},
+	feishu.EndpointEmployeeTypes:      {"the names of employee types are unknown", false},
+	feishu.EndpointCustomAttrs:        {"the definitions of custom attributes are unknown", false},
 }
 
 // refusals judges the endpoints that were refused.

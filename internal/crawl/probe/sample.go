@@ -62,7 +62,7 @@ func (s *sampler) allowed(endpoint string, err error) (bool, error) {
 // sample makes each call once or a few times. Its error is one that ends the
 // examination: Feishu does not answer any more.
 func (s *sampler) sample(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.root, s.scopes, s.tree, s.people, s.again, s.one} {
+	for _, step := range []func(context.Context) error{s.root, s.scopes, s.tree, s.people, s.again, s.one, s.lists} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -188,6 +188,60 @@ func (s *sampler) one(ctx context.Context) error {
 		s.users.page(directory.KindUser, feishu.Page{Items: []json.RawMessage{object.Raw}})
 	}
 	return err
+}
+
+// lists looks whether what has no events may be listed.
+func (s *sampler) lists(ctx context.Context) error {
+	groups, err := s.client.Groups(ctx, feishu.NormalGroups, "")
+	if ok, err := s.listed(feishu.EndpointGroups, err); err != nil {
+		return err
+	} else if ok {
+		if id := firstOf(directory.KindGroup, groups); id != "" {
+			_, err := s.client.GroupMembers(ctx, id, feishu.MemberUser, "")
+			if _, err := s.listed(feishu.EndpointGroupMembers, err); err != nil {
+				return err
+			}
+		}
+	}
+	units, err := s.client.Units(ctx, "")
+	if ok, err := s.listed(feishu.EndpointUnits, err); err != nil {
+		return err
+	} else if ok {
+		if id := firstOf(directory.KindUnit, units); id != "" {
+			_, err := s.client.UnitDepartments(ctx, id, "")
+			if _, err := s.listed(feishu.EndpointUnitDepartments, err); err != nil {
+				return err
+			}
+		}
+	}
+	_, err = s.client.EmployeeTypes(ctx, "")
+	if _, err := s.listed(feishu.EndpointEmployeeTypes, err); err != nil {
+		return err
+	}
+	_, err = s.client.CustomAttrs(ctx, "")
+	_, err = s.listed(feishu.EndpointCustomAttrs, err)
+	return err
+}
+
+// listed is allowed for a list that Feishu may refuse for other reasons, too: the
+// company's plan has no units, a group is outside the app's range.
+func (s *sampler) listed(endpoint string, err error) (bool, error) {
+	var e *feishu.Error
+	if errors.As(err, &e) && e.Code != 0 && !errors.Is(err, feishu.ErrPermission) && !errors.Is(err, feishu.ErrQuota) &&
+		!errors.Is(err, feishu.ErrCredentials) && !errors.Is(err, feishu.ErrUnavailable) {
+		return false, nil
+	}
+	return s.allowed(endpoint, err)
+}
+
+// firstOf is the id of the first object of a page; empty where there is none.
+func firstOf(kind directory.Kind, page feishu.Page) string {
+	for _, item := range page.Items {
+		if id, err := directory.ObjectID(kind, item); err == nil {
+			return id
+		}
+	}
+	return ""
 }
 
 func firstIDs(ids []string) []string { return ids[:min(len(ids), feishu.PageSize)] }

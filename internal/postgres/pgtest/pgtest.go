@@ -9,7 +9,7 @@
 // and no goroutine stays behind for goleak to find.
 //
 // MIRROR_TEST_DATABASE_URL names a running server to use instead, as a role that
-// may create databases: to test against another major version, say. What an
+// may create databases and roles: to test against another major version, say. What an
 // earlier, killed run left there is dropped by the next one.
 //
 // A test never skips for want of a database: it fails and says what is missing.

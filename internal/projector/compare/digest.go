@@ -102,7 +102,7 @@ func homeOf(t Table) string {
 		return "open_department_id"
 	case slices.Contains(names, "department_ids"):
 		return "department_ids[1]"
-	case t.Name == "fold_state":
+	case t.Name == "fold_state" || t.Name == "search_keys":
 		return "CASE entity_kind WHEN 'department' THEN entity_id END"
 	default:
 		return "NULL"

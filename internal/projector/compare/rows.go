@@ -45,7 +45,7 @@ func (s Sample) condition(t Table) string {
 	switch {
 	case s.People == nil:
 		return ""
-	case t.Name == "fold_state":
+	case t.Name == "fold_state" || t.Name == "search_keys":
 		return ` WHERE entity_kind <> 'user' OR entity_id = ANY ($2)`
 	case t.Name == "users" || t.Name == "memberships":
 		return ` WHERE open_id = ANY ($2)`

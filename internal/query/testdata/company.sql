@@ -1,5 +1,5 @@
 -- A company of 20 000 people in 1 500 departments, as the projector would have
--- left it: a root, departments eight to a parent, a quarter of the people in two
+-- left it: a root, departments and people eight to a parent, a quarter of the people in two
 -- departments. Parameters are not needed; the ids follow from the numbers.
 
 INSERT INTO directory.departments (tenant_key, open_department_id, department_id, name, path, depth, attributes, position)
@@ -44,8 +44,8 @@ SELECT 't', 'ou_' || md5('u' || i), 'on_' || md5('u' || i), 'u' || i,
        false, false, true, false, false,
        CASE WHEN i % 4 = 0 THEN ARRAY['od-' || md5('d' || 1 + i % 1500), 'od-' || md5('d' || 1 + i * 7 % 1500)]
             ELSE ARRAY['od-' || md5('d' || 1 + i % 1500)] END,
-       'ou_' || md5('u' || 1 + i % 1500), '北京', 'CN', 'A-' || i, '2020-01-01T00:00:00Z'::timestamptz + i % 1000 * interval '1 day',
-       false, 'E' || i, 1, '工程师', '',
+       CASE WHEN i > 1 THEN 'ou_' || md5('u' || (i - 2) / 8 + 1) END, (ARRAY['北京', '上海', '深圳', '杭州'])[1 + i % 4], 'CN', 'A-' || i, '2020-01-01T00:00:00Z'::timestamptz + i % 1000 * interval '1 day',
+       false, 'E' || i, 1 + (i % 20 = 0)::integer, '工程师', '',
        '[{"id": "C-1", "type": "TEXT", "value": {"text": "x"}}]',
        jsonb_build_object('open_id', 'ou_' || md5('u' || i)), 1501 + i
 FROM generate_series(1, 20000) AS i;

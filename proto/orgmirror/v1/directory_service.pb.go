@@ -456,11 +456,11 @@ func (x *UserResult) GetMissing() bool {
 	return false
 }
 
-// SearchUsersRequest asks for people by the beginning of a name.
+// SearchUsersRequest asks for people by what somebody typed.
 type SearchUsersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the name begins with. Spaces around it do not count; INVALID_ARGUMENT
-	// if nothing is left, or if it is longer than 256 bytes.
+	// What to look for; see SearchUsers. INVALID_ARGUMENT if nothing is in it to look
+	// for, or if it is longer than 256 bytes.
 	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Id kind of people, asked for and answered: open_id (default), union_id or
 	// user_id.
@@ -1508,7 +1508,7 @@ var File_orgmirror_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a\x17orgmirror/v1/user.proto\"\xd8\x01\n" +
+	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a'orgmirror/v1/department_structure.proto\x1a\x18orgmirror/v1/group.proto\x1a\x1borgmirror/v1/resource.proto\x1a\x17orgmirror/v1/unit.proto\x1a\x17orgmirror/v1/user.proto\x1a\x1eorgmirror/v1/user_lookup.proto\x1a!orgmirror/v1/user_structure.proto\"\xd8\x01\n" +
 	"\x0eGetUserRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1658,7 +1658,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
-	"\t_position2\xbb\x05\n" +
+	"\t_position2\x9d\x17\n" +
 	"\x10DirectoryService\x12F\n" +
 	"\aGetUser\x12\x1c.orgmirror.v1.GetUserRequest\x1a\x1d.orgmirror.v1.GetUserResponse\x12X\n" +
 	"\rBatchGetUsers\x12\".orgmirror.v1.BatchGetUsersRequest\x1a#.orgmirror.v1.BatchGetUsersResponse\x12R\n" +
@@ -1666,7 +1666,31 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\rGetDepartment\x12\".orgmirror.v1.GetDepartmentRequest\x1a#.orgmirror.v1.GetDepartmentResponse\x12s\n" +
 	"\x16ListDepartmentChildren\x12+.orgmirror.v1.ListDepartmentChildrenRequest\x1a,.orgmirror.v1.ListDepartmentChildrenResponse\x12v\n" +
 	"\x17ListDepartmentAncestors\x12,.orgmirror.v1.ListDepartmentAncestorsRequest\x1a-.orgmirror.v1.ListDepartmentAncestorsResponse\x12j\n" +
-	"\x13ListDepartmentUsers\x12(.orgmirror.v1.ListDepartmentUsersRequest\x1a).orgmirror.v1.ListDepartmentUsersResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
+	"\x13ListDepartmentUsers\x12(.orgmirror.v1.ListDepartmentUsersRequest\x1a).orgmirror.v1.ListDepartmentUsersResponse\x12L\n" +
+	"\tListUsers\x12\x1e.orgmirror.v1.ListUsersRequest\x1a\x1f.orgmirror.v1.ListUsersResponse\x12a\n" +
+	"\x10TranslateUserIds\x12%.orgmirror.v1.TranslateUserIdsRequest\x1a&.orgmirror.v1.TranslateUserIdsResponse\x12a\n" +
+	"\x10ListUserManagers\x12%.orgmirror.v1.ListUserManagersRequest\x1a&.orgmirror.v1.ListUserManagersResponse\x12^\n" +
+	"\x0fListUserReports\x12$.orgmirror.v1.ListUserReportsRequest\x1a%.orgmirror.v1.ListUserReportsResponse\x12|\n" +
+	"\x19ListUserDottedLineLeaders\x12..orgmirror.v1.ListUserDottedLineLeadersRequest\x1a/.orgmirror.v1.ListUserDottedLineLeadersResponse\x12j\n" +
+	"\x13ListUserDepartments\x12(.orgmirror.v1.ListUserDepartmentsRequest\x1a).orgmirror.v1.ListUserDepartmentsResponse\x12j\n" +
+	"\x13BatchGetDepartments\x12(.orgmirror.v1.BatchGetDepartmentsRequest\x1a).orgmirror.v1.BatchGetDepartmentsResponse\x12d\n" +
+	"\x11SearchDepartments\x12&.orgmirror.v1.SearchDepartmentsRequest\x1a'.orgmirror.v1.SearchDepartmentsResponse\x12|\n" +
+	"\x19ListDepartmentDescendants\x12..orgmirror.v1.ListDepartmentDescendantsRequest\x1a/.orgmirror.v1.ListDepartmentDescendantsResponse\x12d\n" +
+	"\x11GetDepartmentPath\x12&.orgmirror.v1.GetDepartmentPathRequest\x1a'.orgmirror.v1.GetDepartmentPathResponse\x12p\n" +
+	"\x15ListDepartmentLeaders\x12*.orgmirror.v1.ListDepartmentLeadersRequest\x1a+.orgmirror.v1.ListDepartmentLeadersResponse\x12m\n" +
+	"\x14CountDepartmentUsers\x12).orgmirror.v1.CountDepartmentUsersRequest\x1a*.orgmirror.v1.CountDepartmentUsersResponse\x12I\n" +
+	"\bGetGroup\x12\x1d.orgmirror.v1.GetGroupRequest\x1a\x1e.orgmirror.v1.GetGroupResponse\x12O\n" +
+	"\n" +
+	"ListGroups\x12\x1f.orgmirror.v1.ListGroupsRequest\x1a .orgmirror.v1.ListGroupsResponse\x12a\n" +
+	"\x10ListGroupMembers\x12%.orgmirror.v1.ListGroupMembersRequest\x1a&.orgmirror.v1.ListGroupMembersResponse\x12[\n" +
+	"\x0eListGroupUsers\x12#.orgmirror.v1.ListGroupUsersRequest\x1a$.orgmirror.v1.ListGroupUsersResponse\x12[\n" +
+	"\x0eListUserGroups\x12#.orgmirror.v1.ListUserGroupsRequest\x1a$.orgmirror.v1.ListUserGroupsResponse\x12F\n" +
+	"\aGetUnit\x12\x1c.orgmirror.v1.GetUnitRequest\x1a\x1d.orgmirror.v1.GetUnitResponse\x12L\n" +
+	"\tListUnits\x12\x1e.orgmirror.v1.ListUnitsRequest\x1a\x1f.orgmirror.v1.ListUnitsResponse\x12j\n" +
+	"\x13ListUnitDepartments\x12(.orgmirror.v1.ListUnitDepartmentsRequest\x1a).orgmirror.v1.ListUnitDepartmentsResponse\x12d\n" +
+	"\x11ListEmployeeTypes\x12&.orgmirror.v1.ListEmployeeTypesRequest\x1a'.orgmirror.v1.ListEmployeeTypesResponse\x12m\n" +
+	"\x14ListCustomAttributes\x12).orgmirror.v1.ListCustomAttributesRequest\x1a*.orgmirror.v1.ListCustomAttributesResponse\x12[\n" +
+	"\x0eListScopeNodes\x12#.orgmirror.v1.ListScopeNodesRequest\x1a$.orgmirror.v1.ListScopeNodesResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (
 	file_orgmirror_v1_directory_service_proto_rawDescOnce sync.Once
@@ -1682,26 +1706,72 @@ func file_orgmirror_v1_directory_service_proto_rawDescGZIP() []byte {
 
 var file_orgmirror_v1_directory_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_orgmirror_v1_directory_service_proto_goTypes = []any{
-	(*GetUserRequest)(nil),                  // 0: orgmirror.v1.GetUserRequest
-	(*GetUserResponse)(nil),                 // 1: orgmirror.v1.GetUserResponse
-	(*BatchGetUsersRequest)(nil),            // 2: orgmirror.v1.BatchGetUsersRequest
-	(*BatchGetUsersResponse)(nil),           // 3: orgmirror.v1.BatchGetUsersResponse
-	(*UserResult)(nil),                      // 4: orgmirror.v1.UserResult
-	(*SearchUsersRequest)(nil),              // 5: orgmirror.v1.SearchUsersRequest
-	(*SearchUsersResponse)(nil),             // 6: orgmirror.v1.SearchUsersResponse
-	(*GetDepartmentRequest)(nil),            // 7: orgmirror.v1.GetDepartmentRequest
-	(*GetDepartmentResponse)(nil),           // 8: orgmirror.v1.GetDepartmentResponse
-	(*ListDepartmentChildrenRequest)(nil),   // 9: orgmirror.v1.ListDepartmentChildrenRequest
-	(*ListDepartmentChildrenResponse)(nil),  // 10: orgmirror.v1.ListDepartmentChildrenResponse
-	(*ListDepartmentAncestorsRequest)(nil),  // 11: orgmirror.v1.ListDepartmentAncestorsRequest
-	(*ListDepartmentAncestorsResponse)(nil), // 12: orgmirror.v1.ListDepartmentAncestorsResponse
-	(*ListDepartmentUsersRequest)(nil),      // 13: orgmirror.v1.ListDepartmentUsersRequest
-	(*ListDepartmentUsersResponse)(nil),     // 14: orgmirror.v1.ListDepartmentUsersResponse
-	(*fieldmaskpb.FieldMask)(nil),           // 15: google.protobuf.FieldMask
-	(*User)(nil),                            // 16: orgmirror.v1.User
-	(*timestamppb.Timestamp)(nil),           // 17: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),             // 18: google.protobuf.Duration
-	(*Department)(nil),                      // 19: orgmirror.v1.Department
+	(*GetUserRequest)(nil),                    // 0: orgmirror.v1.GetUserRequest
+	(*GetUserResponse)(nil),                   // 1: orgmirror.v1.GetUserResponse
+	(*BatchGetUsersRequest)(nil),              // 2: orgmirror.v1.BatchGetUsersRequest
+	(*BatchGetUsersResponse)(nil),             // 3: orgmirror.v1.BatchGetUsersResponse
+	(*UserResult)(nil),                        // 4: orgmirror.v1.UserResult
+	(*SearchUsersRequest)(nil),                // 5: orgmirror.v1.SearchUsersRequest
+	(*SearchUsersResponse)(nil),               // 6: orgmirror.v1.SearchUsersResponse
+	(*GetDepartmentRequest)(nil),              // 7: orgmirror.v1.GetDepartmentRequest
+	(*GetDepartmentResponse)(nil),             // 8: orgmirror.v1.GetDepartmentResponse
+	(*ListDepartmentChildrenRequest)(nil),     // 9: orgmirror.v1.ListDepartmentChildrenRequest
+	(*ListDepartmentChildrenResponse)(nil),    // 10: orgmirror.v1.ListDepartmentChildrenResponse
+	(*ListDepartmentAncestorsRequest)(nil),    // 11: orgmirror.v1.ListDepartmentAncestorsRequest
+	(*ListDepartmentAncestorsResponse)(nil),   // 12: orgmirror.v1.ListDepartmentAncestorsResponse
+	(*ListDepartmentUsersRequest)(nil),        // 13: orgmirror.v1.ListDepartmentUsersRequest
+	(*ListDepartmentUsersResponse)(nil),       // 14: orgmirror.v1.ListDepartmentUsersResponse
+	(*fieldmaskpb.FieldMask)(nil),             // 15: google.protobuf.FieldMask
+	(*User)(nil),                              // 16: orgmirror.v1.User
+	(*timestamppb.Timestamp)(nil),             // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),               // 18: google.protobuf.Duration
+	(*Department)(nil),                        // 19: orgmirror.v1.Department
+	(*ListUsersRequest)(nil),                  // 20: orgmirror.v1.ListUsersRequest
+	(*TranslateUserIdsRequest)(nil),           // 21: orgmirror.v1.TranslateUserIdsRequest
+	(*ListUserManagersRequest)(nil),           // 22: orgmirror.v1.ListUserManagersRequest
+	(*ListUserReportsRequest)(nil),            // 23: orgmirror.v1.ListUserReportsRequest
+	(*ListUserDottedLineLeadersRequest)(nil),  // 24: orgmirror.v1.ListUserDottedLineLeadersRequest
+	(*ListUserDepartmentsRequest)(nil),        // 25: orgmirror.v1.ListUserDepartmentsRequest
+	(*BatchGetDepartmentsRequest)(nil),        // 26: orgmirror.v1.BatchGetDepartmentsRequest
+	(*SearchDepartmentsRequest)(nil),          // 27: orgmirror.v1.SearchDepartmentsRequest
+	(*ListDepartmentDescendantsRequest)(nil),  // 28: orgmirror.v1.ListDepartmentDescendantsRequest
+	(*GetDepartmentPathRequest)(nil),          // 29: orgmirror.v1.GetDepartmentPathRequest
+	(*ListDepartmentLeadersRequest)(nil),      // 30: orgmirror.v1.ListDepartmentLeadersRequest
+	(*CountDepartmentUsersRequest)(nil),       // 31: orgmirror.v1.CountDepartmentUsersRequest
+	(*GetGroupRequest)(nil),                   // 32: orgmirror.v1.GetGroupRequest
+	(*ListGroupsRequest)(nil),                 // 33: orgmirror.v1.ListGroupsRequest
+	(*ListGroupMembersRequest)(nil),           // 34: orgmirror.v1.ListGroupMembersRequest
+	(*ListGroupUsersRequest)(nil),             // 35: orgmirror.v1.ListGroupUsersRequest
+	(*ListUserGroupsRequest)(nil),             // 36: orgmirror.v1.ListUserGroupsRequest
+	(*GetUnitRequest)(nil),                    // 37: orgmirror.v1.GetUnitRequest
+	(*ListUnitsRequest)(nil),                  // 38: orgmirror.v1.ListUnitsRequest
+	(*ListUnitDepartmentsRequest)(nil),        // 39: orgmirror.v1.ListUnitDepartmentsRequest
+	(*ListEmployeeTypesRequest)(nil),          // 40: orgmirror.v1.ListEmployeeTypesRequest
+	(*ListCustomAttributesRequest)(nil),       // 41: orgmirror.v1.ListCustomAttributesRequest
+	(*ListScopeNodesRequest)(nil),             // 42: orgmirror.v1.ListScopeNodesRequest
+	(*ListUsersResponse)(nil),                 // 43: orgmirror.v1.ListUsersResponse
+	(*TranslateUserIdsResponse)(nil),          // 44: orgmirror.v1.TranslateUserIdsResponse
+	(*ListUserManagersResponse)(nil),          // 45: orgmirror.v1.ListUserManagersResponse
+	(*ListUserReportsResponse)(nil),           // 46: orgmirror.v1.ListUserReportsResponse
+	(*ListUserDottedLineLeadersResponse)(nil), // 47: orgmirror.v1.ListUserDottedLineLeadersResponse
+	(*ListUserDepartmentsResponse)(nil),       // 48: orgmirror.v1.ListUserDepartmentsResponse
+	(*BatchGetDepartmentsResponse)(nil),       // 49: orgmirror.v1.BatchGetDepartmentsResponse
+	(*SearchDepartmentsResponse)(nil),         // 50: orgmirror.v1.SearchDepartmentsResponse
+	(*ListDepartmentDescendantsResponse)(nil), // 51: orgmirror.v1.ListDepartmentDescendantsResponse
+	(*GetDepartmentPathResponse)(nil),         // 52: orgmirror.v1.GetDepartmentPathResponse
+	(*ListDepartmentLeadersResponse)(nil),     // 53: orgmirror.v1.ListDepartmentLeadersResponse
+	(*CountDepartmentUsersResponse)(nil),      // 54: orgmirror.v1.CountDepartmentUsersResponse
+	(*GetGroupResponse)(nil),                  // 55: orgmirror.v1.GetGroupResponse
+	(*ListGroupsResponse)(nil),                // 56: orgmirror.v1.ListGroupsResponse
+	(*ListGroupMembersResponse)(nil),          // 57: orgmirror.v1.ListGroupMembersResponse
+	(*ListGroupUsersResponse)(nil),            // 58: orgmirror.v1.ListGroupUsersResponse
+	(*ListUserGroupsResponse)(nil),            // 59: orgmirror.v1.ListUserGroupsResponse
+	(*GetUnitResponse)(nil),                   // 60: orgmirror.v1.GetUnitResponse
+	(*ListUnitsResponse)(nil),                 // 61: orgmirror.v1.ListUnitsResponse
+	(*ListUnitDepartmentsResponse)(nil),       // 62: orgmirror.v1.ListUnitDepartmentsResponse
+	(*ListEmployeeTypesResponse)(nil),         // 63: orgmirror.v1.ListEmployeeTypesResponse
+	(*ListCustomAttributesResponse)(nil),      // 64: orgmirror.v1.ListCustomAttributesResponse
+	(*ListScopeNodesResponse)(nil),            // 65: orgmirror.v1.ListScopeNodesResponse
 }
 var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	15, // 0: orgmirror.v1.GetUserRequest.read_mask:type_name -> google.protobuf.FieldMask
@@ -1747,15 +1817,61 @@ var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	9,  // 40: orgmirror.v1.DirectoryService.ListDepartmentChildren:input_type -> orgmirror.v1.ListDepartmentChildrenRequest
 	11, // 41: orgmirror.v1.DirectoryService.ListDepartmentAncestors:input_type -> orgmirror.v1.ListDepartmentAncestorsRequest
 	13, // 42: orgmirror.v1.DirectoryService.ListDepartmentUsers:input_type -> orgmirror.v1.ListDepartmentUsersRequest
-	1,  // 43: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
-	3,  // 44: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
-	6,  // 45: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
-	8,  // 46: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
-	10, // 47: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
-	12, // 48: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
-	14, // 49: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
-	43, // [43:50] is the sub-list for method output_type
-	36, // [36:43] is the sub-list for method input_type
+	20, // 43: orgmirror.v1.DirectoryService.ListUsers:input_type -> orgmirror.v1.ListUsersRequest
+	21, // 44: orgmirror.v1.DirectoryService.TranslateUserIds:input_type -> orgmirror.v1.TranslateUserIdsRequest
+	22, // 45: orgmirror.v1.DirectoryService.ListUserManagers:input_type -> orgmirror.v1.ListUserManagersRequest
+	23, // 46: orgmirror.v1.DirectoryService.ListUserReports:input_type -> orgmirror.v1.ListUserReportsRequest
+	24, // 47: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:input_type -> orgmirror.v1.ListUserDottedLineLeadersRequest
+	25, // 48: orgmirror.v1.DirectoryService.ListUserDepartments:input_type -> orgmirror.v1.ListUserDepartmentsRequest
+	26, // 49: orgmirror.v1.DirectoryService.BatchGetDepartments:input_type -> orgmirror.v1.BatchGetDepartmentsRequest
+	27, // 50: orgmirror.v1.DirectoryService.SearchDepartments:input_type -> orgmirror.v1.SearchDepartmentsRequest
+	28, // 51: orgmirror.v1.DirectoryService.ListDepartmentDescendants:input_type -> orgmirror.v1.ListDepartmentDescendantsRequest
+	29, // 52: orgmirror.v1.DirectoryService.GetDepartmentPath:input_type -> orgmirror.v1.GetDepartmentPathRequest
+	30, // 53: orgmirror.v1.DirectoryService.ListDepartmentLeaders:input_type -> orgmirror.v1.ListDepartmentLeadersRequest
+	31, // 54: orgmirror.v1.DirectoryService.CountDepartmentUsers:input_type -> orgmirror.v1.CountDepartmentUsersRequest
+	32, // 55: orgmirror.v1.DirectoryService.GetGroup:input_type -> orgmirror.v1.GetGroupRequest
+	33, // 56: orgmirror.v1.DirectoryService.ListGroups:input_type -> orgmirror.v1.ListGroupsRequest
+	34, // 57: orgmirror.v1.DirectoryService.ListGroupMembers:input_type -> orgmirror.v1.ListGroupMembersRequest
+	35, // 58: orgmirror.v1.DirectoryService.ListGroupUsers:input_type -> orgmirror.v1.ListGroupUsersRequest
+	36, // 59: orgmirror.v1.DirectoryService.ListUserGroups:input_type -> orgmirror.v1.ListUserGroupsRequest
+	37, // 60: orgmirror.v1.DirectoryService.GetUnit:input_type -> orgmirror.v1.GetUnitRequest
+	38, // 61: orgmirror.v1.DirectoryService.ListUnits:input_type -> orgmirror.v1.ListUnitsRequest
+	39, // 62: orgmirror.v1.DirectoryService.ListUnitDepartments:input_type -> orgmirror.v1.ListUnitDepartmentsRequest
+	40, // 63: orgmirror.v1.DirectoryService.ListEmployeeTypes:input_type -> orgmirror.v1.ListEmployeeTypesRequest
+	41, // 64: orgmirror.v1.DirectoryService.ListCustomAttributes:input_type -> orgmirror.v1.ListCustomAttributesRequest
+	42, // 65: orgmirror.v1.DirectoryService.ListScopeNodes:input_type -> orgmirror.v1.ListScopeNodesRequest
+	1,  // 66: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
+	3,  // 67: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
+	6,  // 68: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
+	8,  // 69: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
+	10, // 70: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
+	12, // 71: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
+	14, // 72: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
+	43, // 73: orgmirror.v1.DirectoryService.ListUsers:output_type -> orgmirror.v1.ListUsersResponse
+	44, // 74: orgmirror.v1.DirectoryService.TranslateUserIds:output_type -> orgmirror.v1.TranslateUserIdsResponse
+	45, // 75: orgmirror.v1.DirectoryService.ListUserManagers:output_type -> orgmirror.v1.ListUserManagersResponse
+	46, // 76: orgmirror.v1.DirectoryService.ListUserReports:output_type -> orgmirror.v1.ListUserReportsResponse
+	47, // 77: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:output_type -> orgmirror.v1.ListUserDottedLineLeadersResponse
+	48, // 78: orgmirror.v1.DirectoryService.ListUserDepartments:output_type -> orgmirror.v1.ListUserDepartmentsResponse
+	49, // 79: orgmirror.v1.DirectoryService.BatchGetDepartments:output_type -> orgmirror.v1.BatchGetDepartmentsResponse
+	50, // 80: orgmirror.v1.DirectoryService.SearchDepartments:output_type -> orgmirror.v1.SearchDepartmentsResponse
+	51, // 81: orgmirror.v1.DirectoryService.ListDepartmentDescendants:output_type -> orgmirror.v1.ListDepartmentDescendantsResponse
+	52, // 82: orgmirror.v1.DirectoryService.GetDepartmentPath:output_type -> orgmirror.v1.GetDepartmentPathResponse
+	53, // 83: orgmirror.v1.DirectoryService.ListDepartmentLeaders:output_type -> orgmirror.v1.ListDepartmentLeadersResponse
+	54, // 84: orgmirror.v1.DirectoryService.CountDepartmentUsers:output_type -> orgmirror.v1.CountDepartmentUsersResponse
+	55, // 85: orgmirror.v1.DirectoryService.GetGroup:output_type -> orgmirror.v1.GetGroupResponse
+	56, // 86: orgmirror.v1.DirectoryService.ListGroups:output_type -> orgmirror.v1.ListGroupsResponse
+	57, // 87: orgmirror.v1.DirectoryService.ListGroupMembers:output_type -> orgmirror.v1.ListGroupMembersResponse
+	58, // 88: orgmirror.v1.DirectoryService.ListGroupUsers:output_type -> orgmirror.v1.ListGroupUsersResponse
+	59, // 89: orgmirror.v1.DirectoryService.ListUserGroups:output_type -> orgmirror.v1.ListUserGroupsResponse
+	60, // 90: orgmirror.v1.DirectoryService.GetUnit:output_type -> orgmirror.v1.GetUnitResponse
+	61, // 91: orgmirror.v1.DirectoryService.ListUnits:output_type -> orgmirror.v1.ListUnitsResponse
+	62, // 92: orgmirror.v1.DirectoryService.ListUnitDepartments:output_type -> orgmirror.v1.ListUnitDepartmentsResponse
+	63, // 93: orgmirror.v1.DirectoryService.ListEmployeeTypes:output_type -> orgmirror.v1.ListEmployeeTypesResponse
+	64, // 94: orgmirror.v1.DirectoryService.ListCustomAttributes:output_type -> orgmirror.v1.ListCustomAttributesResponse
+	65, // 95: orgmirror.v1.DirectoryService.ListScopeNodes:output_type -> orgmirror.v1.ListScopeNodesResponse
+	66, // [66:96] is the sub-list for method output_type
+	36, // [36:66] is the sub-list for method input_type
 	36, // [36:36] is the sub-list for extension type_name
 	36, // [36:36] is the sub-list for extension extendee
 	0,  // [0:36] is the sub-list for field type_name
@@ -1767,7 +1883,13 @@ func file_orgmirror_v1_directory_service_proto_init() {
 		return
 	}
 	file_orgmirror_v1_department_proto_init()
+	file_orgmirror_v1_department_structure_proto_init()
+	file_orgmirror_v1_group_proto_init()
+	file_orgmirror_v1_resource_proto_init()
+	file_orgmirror_v1_unit_proto_init()
 	file_orgmirror_v1_user_proto_init()
+	file_orgmirror_v1_user_lookup_proto_init()
+	file_orgmirror_v1_user_structure_proto_init()
 	file_orgmirror_v1_directory_service_proto_msgTypes[1].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[3].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[6].OneofWrappers = []any{}

@@ -19,13 +19,36 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	DirectoryService_GetUser_FullMethodName                 = "/orgmirror.v1.DirectoryService/GetUser"
-	DirectoryService_BatchGetUsers_FullMethodName           = "/orgmirror.v1.DirectoryService/BatchGetUsers"
-	DirectoryService_SearchUsers_FullMethodName             = "/orgmirror.v1.DirectoryService/SearchUsers"
-	DirectoryService_GetDepartment_FullMethodName           = "/orgmirror.v1.DirectoryService/GetDepartment"
-	DirectoryService_ListDepartmentChildren_FullMethodName  = "/orgmirror.v1.DirectoryService/ListDepartmentChildren"
-	DirectoryService_ListDepartmentAncestors_FullMethodName = "/orgmirror.v1.DirectoryService/ListDepartmentAncestors"
-	DirectoryService_ListDepartmentUsers_FullMethodName     = "/orgmirror.v1.DirectoryService/ListDepartmentUsers"
+	DirectoryService_GetUser_FullMethodName                   = "/orgmirror.v1.DirectoryService/GetUser"
+	DirectoryService_BatchGetUsers_FullMethodName             = "/orgmirror.v1.DirectoryService/BatchGetUsers"
+	DirectoryService_SearchUsers_FullMethodName               = "/orgmirror.v1.DirectoryService/SearchUsers"
+	DirectoryService_GetDepartment_FullMethodName             = "/orgmirror.v1.DirectoryService/GetDepartment"
+	DirectoryService_ListDepartmentChildren_FullMethodName    = "/orgmirror.v1.DirectoryService/ListDepartmentChildren"
+	DirectoryService_ListDepartmentAncestors_FullMethodName   = "/orgmirror.v1.DirectoryService/ListDepartmentAncestors"
+	DirectoryService_ListDepartmentUsers_FullMethodName       = "/orgmirror.v1.DirectoryService/ListDepartmentUsers"
+	DirectoryService_ListUsers_FullMethodName                 = "/orgmirror.v1.DirectoryService/ListUsers"
+	DirectoryService_TranslateUserIds_FullMethodName          = "/orgmirror.v1.DirectoryService/TranslateUserIds"
+	DirectoryService_ListUserManagers_FullMethodName          = "/orgmirror.v1.DirectoryService/ListUserManagers"
+	DirectoryService_ListUserReports_FullMethodName           = "/orgmirror.v1.DirectoryService/ListUserReports"
+	DirectoryService_ListUserDottedLineLeaders_FullMethodName = "/orgmirror.v1.DirectoryService/ListUserDottedLineLeaders"
+	DirectoryService_ListUserDepartments_FullMethodName       = "/orgmirror.v1.DirectoryService/ListUserDepartments"
+	DirectoryService_BatchGetDepartments_FullMethodName       = "/orgmirror.v1.DirectoryService/BatchGetDepartments"
+	DirectoryService_SearchDepartments_FullMethodName         = "/orgmirror.v1.DirectoryService/SearchDepartments"
+	DirectoryService_ListDepartmentDescendants_FullMethodName = "/orgmirror.v1.DirectoryService/ListDepartmentDescendants"
+	DirectoryService_GetDepartmentPath_FullMethodName         = "/orgmirror.v1.DirectoryService/GetDepartmentPath"
+	DirectoryService_ListDepartmentLeaders_FullMethodName     = "/orgmirror.v1.DirectoryService/ListDepartmentLeaders"
+	DirectoryService_CountDepartmentUsers_FullMethodName      = "/orgmirror.v1.DirectoryService/CountDepartmentUsers"
+	DirectoryService_GetGroup_FullMethodName                  = "/orgmirror.v1.DirectoryService/GetGroup"
+	DirectoryService_ListGroups_FullMethodName                = "/orgmirror.v1.DirectoryService/ListGroups"
+	DirectoryService_ListGroupMembers_FullMethodName          = "/orgmirror.v1.DirectoryService/ListGroupMembers"
+	DirectoryService_ListGroupUsers_FullMethodName            = "/orgmirror.v1.DirectoryService/ListGroupUsers"
+	DirectoryService_ListUserGroups_FullMethodName            = "/orgmirror.v1.DirectoryService/ListUserGroups"
+	DirectoryService_GetUnit_FullMethodName                   = "/orgmirror.v1.DirectoryService/GetUnit"
+	DirectoryService_ListUnits_FullMethodName                 = "/orgmirror.v1.DirectoryService/ListUnits"
+	DirectoryService_ListUnitDepartments_FullMethodName       = "/orgmirror.v1.DirectoryService/ListUnitDepartments"
+	DirectoryService_ListEmployeeTypes_FullMethodName         = "/orgmirror.v1.DirectoryService/ListEmployeeTypes"
+	DirectoryService_ListCustomAttributes_FullMethodName      = "/orgmirror.v1.DirectoryService/ListCustomAttributes"
+	DirectoryService_ListScopeNodes_FullMethodName            = "/orgmirror.v1.DirectoryService/ListScopeNodes"
 )
 
 // DirectoryServiceClient is the client API for DirectoryService service.
@@ -53,8 +76,15 @@ type DirectoryServiceClient interface {
 	// BatchGetUsers reads up to 100 people at one position of the log. Unknown
 	// ids are answered as missing, not as an error.
 	BatchGetUsers(ctx context.Context, in *BatchGetUsersRequest, opts ...grpc.CallOption) (*BatchGetUsersResponse, error)
-	// SearchUsers finds people whose name, English name or alias begins with the
-	// query, whatever the case: exact matches first, then by name and open_id.
+	// SearchUsers finds people by the beginning of their name, English name or
+	// alias, or of any word or Chinese character in these: as written, in pinyin with
+	// every reading that a surname has, or by all initials; and, for clients that may
+	// see these, of an e-mail address or the employee number. Case, accents, width,
+	// spaces, hyphens, dots and apostrophes do not count. So 张三 is found by 张, 三,
+	// zhang, "Zhang San", san, zs and 张s, 曾伟 by zeng and ceng, Jane Doe by jane, doe,
+	// "doe jane" and jd. First come those who are found by the beginning of a name, and
+	// of them those who have just what was asked for; then by what they were found by,
+	// and by open_id. UNAVAILABLE (SEARCH_NOT_READY) for a moment after an upgrade.
 	SearchUsers(ctx context.Context, in *SearchUsersRequest, opts ...grpc.CallOption) (*SearchUsersResponse, error)
 	// GetDepartment reads one department. A deleted one is answered too, with
 	// removed_at. The root always exists. NOT_FOUND (DEPARTMENT_NOT_FOUND) for an
@@ -75,6 +105,84 @@ type DirectoryServiceClient interface {
 	// with recursive, those of the departments below too, each person once, by
 	// open_id. NOT_FOUND for an unknown department.
 	ListDepartmentUsers(ctx context.Context, in *ListDepartmentUsersRequest, opts ...grpc.CallOption) (*ListDepartmentUsersResponse, error)
+	// ListUsers lists the people who fit a filter, by open_id.
+	ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error)
+	// TranslateUserIds finds the people who have certain ids, of any kind, and
+	// answers other ids of them, at one position of the log. Ids that nobody or
+	// several people have are answered as such, not as an error. Over HTTP it is a
+	// POST: addresses and numbers do not belong in URLs, which get logged.
+	TranslateUserIds(ctx context.Context, in *TranslateUserIdsRequest, opts ...grpc.CallOption) (*TranslateUserIdsResponse, error)
+	// ListUserManagers lists the managers above a person, nearest first. The list
+	// ends early at one who is not in the mirror, is gone, or is in it already, and
+	// says so. NOT_FOUND for an unknown person.
+	ListUserManagers(ctx context.Context, in *ListUserManagersRequest, opts ...grpc.CallOption) (*ListUserManagersResponse, error)
+	// ListUserReports lists the people whose manager a person is, by open_id; with
+	// recursive those below them too. Who is gone has no reports in the lists of
+	// others. The person asked about is never among them, not on a cycle either.
+	// NOT_FOUND for an unknown person.
+	ListUserReports(ctx context.Context, in *ListUserReportsRequest, opts ...grpc.CallOption) (*ListUserReportsResponse, error)
+	// ListUserDottedLineLeaders lists the dotted-line managers of a person.
+	// NOT_FOUND for an unknown person.
+	ListUserDottedLineLeaders(ctx context.Context, in *ListUserDottedLineLeadersRequest, opts ...grpc.CallOption) (*ListUserDottedLineLeadersResponse, error)
+	// ListUserDepartments lists the departments that a person is in, the primary one
+	// first; of a person who left, those of the last day. NOT_FOUND for an unknown
+	// person.
+	ListUserDepartments(ctx context.Context, in *ListUserDepartmentsRequest, opts ...grpc.CallOption) (*ListUserDepartmentsResponse, error)
+	// BatchGetDepartments reads up to 100 departments at one position of the log.
+	// Unknown ids are answered as missing, not as an error.
+	BatchGetDepartments(ctx context.Context, in *BatchGetDepartmentsRequest, opts ...grpc.CallOption) (*BatchGetDepartmentsResponse, error)
+	// SearchDepartments finds departments by the beginning of their name in any
+	// locale, or of any word or Chinese character in it: as written, in pinyin or by all
+	// initials. It folds, orders and fails as SearchUsers does.
+	SearchDepartments(ctx context.Context, in *SearchDepartmentsRequest, opts ...grpc.CallOption) (*SearchDepartmentsResponse, error)
+	// ListDepartmentDescendants lists the departments below one, without itself:
+	// each followed by those below it, siblings by order and open_department_id,
+	// those without an order last. A department whose parent is gone, or that is on a
+	// cycle, heads a tree of its own. NOT_FOUND for an unknown department.
+	ListDepartmentDescendants(ctx context.Context, in *ListDepartmentDescendantsRequest, opts ...grpc.CallOption) (*ListDepartmentDescendantsResponse, error)
+	// GetDepartmentPath reads the departments from the top down to one, and their
+	// names as one text in each locale. NOT_FOUND for an unknown department.
+	GetDepartmentPath(ctx context.Context, in *GetDepartmentPathRequest, opts ...grpc.CallOption) (*GetDepartmentPathResponse, error)
+	// ListDepartmentLeaders lists the leaders of a department as people. NOT_FOUND
+	// for an unknown department.
+	ListDepartmentLeaders(ctx context.Context, in *ListDepartmentLeadersRequest, opts ...grpc.CallOption) (*ListDepartmentLeadersResponse, error)
+	// CountDepartmentUsers counts the people of a department, directly and with
+	// those of all departments below. NOT_FOUND for an unknown department.
+	CountDepartmentUsers(ctx context.Context, in *CountDepartmentUsersRequest, opts ...grpc.CallOption) (*CountDepartmentUsersResponse, error)
+	// GetGroup reads one group. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (GROUP_NOT_FOUND) for an id that the mirror has never seen.
+	GetGroup(ctx context.Context, in *GetGroupRequest, opts ...grpc.CallOption) (*GetGroupResponse, error)
+	// ListGroups lists the groups by group_id.
+	ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error)
+	// ListGroupMembers lists who and what is in a group by itself: departments, then
+	// people, each by their open id. NOT_FOUND for an unknown group.
+	ListGroupMembers(ctx context.Context, in *ListGroupMembersRequest, opts ...grpc.CallOption) (*ListGroupMembersResponse, error)
+	// ListGroupUsers lists the people of a group by open_id: those who are in it by
+	// themselves, or, with recursive, those of its departments and of all below these
+	// too, each person once. Whom the mirror does not know is left out. NOT_FOUND for
+	// an unknown group.
+	ListGroupUsers(ctx context.Context, in *ListGroupUsersRequest, opts ...grpc.CallOption) (*ListGroupUsersResponse, error)
+	// ListUserGroups lists the groups of a person by group_id: those that they are in by
+	// themselves, or, with recursive, those of their departments and of all above these
+	// too, each group once. NOT_FOUND (USER_NOT_FOUND) for an unknown person.
+	ListUserGroups(ctx context.Context, in *ListUserGroupsRequest, opts ...grpc.CallOption) (*ListUserGroupsResponse, error)
+	// GetUnit reads one unit. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (UNIT_NOT_FOUND) for an id that the mirror has never seen.
+	GetUnit(ctx context.Context, in *GetUnitRequest, opts ...grpc.CallOption) (*GetUnitResponse, error)
+	// ListUnits lists the units by unit_id.
+	ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error)
+	// ListUnitDepartments lists the departments that are bound to a unit, by
+	// open_department_id; those below them are not bound by themselves. Which the mirror
+	// does not know is left out. NOT_FOUND for an unknown unit.
+	ListUnitDepartments(ctx context.Context, in *ListUnitDepartmentsRequest, opts ...grpc.CallOption) (*ListUnitDepartmentsResponse, error)
+	// ListEmployeeTypes lists the company's employee types by enum_id.
+	ListEmployeeTypes(ctx context.Context, in *ListEmployeeTypesRequest, opts ...grpc.CallOption) (*ListEmployeeTypesResponse, error)
+	// ListCustomAttributes lists the definitions of the company's own fields by id.
+	ListCustomAttributes(ctx context.Context, in *ListCustomAttributesRequest, opts ...grpc.CallOption) (*ListCustomAttributesResponse, error)
+	// ListScopeNodes lists what the mirror's app may see, by type and open id: the nodes
+	// of its contact range, with everything below them; for all staff the departments of
+	// the first level, the people of the root, and all groups.
+	ListScopeNodes(ctx context.Context, in *ListScopeNodesRequest, opts ...grpc.CallOption) (*ListScopeNodesResponse, error)
 }
 
 type directoryServiceClient struct {
@@ -155,6 +263,236 @@ func (c *directoryServiceClient) ListDepartmentUsers(ctx context.Context, in *Li
 	return out, nil
 }
 
+func (c *directoryServiceClient) ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUsersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) TranslateUserIds(ctx context.Context, in *TranslateUserIdsRequest, opts ...grpc.CallOption) (*TranslateUserIdsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TranslateUserIdsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_TranslateUserIds_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUserManagers(ctx context.Context, in *ListUserManagersRequest, opts ...grpc.CallOption) (*ListUserManagersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUserManagersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUserManagers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUserReports(ctx context.Context, in *ListUserReportsRequest, opts ...grpc.CallOption) (*ListUserReportsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUserReportsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUserReports_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUserDottedLineLeaders(ctx context.Context, in *ListUserDottedLineLeadersRequest, opts ...grpc.CallOption) (*ListUserDottedLineLeadersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUserDottedLineLeadersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUserDottedLineLeaders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUserDepartments(ctx context.Context, in *ListUserDepartmentsRequest, opts ...grpc.CallOption) (*ListUserDepartmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUserDepartmentsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUserDepartments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) BatchGetDepartments(ctx context.Context, in *BatchGetDepartmentsRequest, opts ...grpc.CallOption) (*BatchGetDepartmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchGetDepartmentsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_BatchGetDepartments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) SearchDepartments(ctx context.Context, in *SearchDepartmentsRequest, opts ...grpc.CallOption) (*SearchDepartmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SearchDepartmentsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_SearchDepartments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListDepartmentDescendants(ctx context.Context, in *ListDepartmentDescendantsRequest, opts ...grpc.CallOption) (*ListDepartmentDescendantsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDepartmentDescendantsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListDepartmentDescendants_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) GetDepartmentPath(ctx context.Context, in *GetDepartmentPathRequest, opts ...grpc.CallOption) (*GetDepartmentPathResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetDepartmentPathResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetDepartmentPath_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListDepartmentLeaders(ctx context.Context, in *ListDepartmentLeadersRequest, opts ...grpc.CallOption) (*ListDepartmentLeadersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDepartmentLeadersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListDepartmentLeaders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) CountDepartmentUsers(ctx context.Context, in *CountDepartmentUsersRequest, opts ...grpc.CallOption) (*CountDepartmentUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountDepartmentUsersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_CountDepartmentUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) GetGroup(ctx context.Context, in *GetGroupRequest, opts ...grpc.CallOption) (*GetGroupResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetGroupResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetGroup_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListGroups(ctx context.Context, in *ListGroupsRequest, opts ...grpc.CallOption) (*ListGroupsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGroupsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListGroups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListGroupMembers(ctx context.Context, in *ListGroupMembersRequest, opts ...grpc.CallOption) (*ListGroupMembersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGroupMembersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListGroupMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListGroupUsers(ctx context.Context, in *ListGroupUsersRequest, opts ...grpc.CallOption) (*ListGroupUsersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListGroupUsersResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListGroupUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUserGroups(ctx context.Context, in *ListUserGroupsRequest, opts ...grpc.CallOption) (*ListUserGroupsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUserGroupsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUserGroups_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) GetUnit(ctx context.Context, in *GetUnitRequest, opts ...grpc.CallOption) (*GetUnitResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetUnitResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_GetUnit_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUnitsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUnits_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListUnitDepartments(ctx context.Context, in *ListUnitDepartmentsRequest, opts ...grpc.CallOption) (*ListUnitDepartmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListUnitDepartmentsResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListUnitDepartments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListEmployeeTypes(ctx context.Context, in *ListEmployeeTypesRequest, opts ...grpc.CallOption) (*ListEmployeeTypesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListEmployeeTypesResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListEmployeeTypes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListCustomAttributes(ctx context.Context, in *ListCustomAttributesRequest, opts ...grpc.CallOption) (*ListCustomAttributesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListCustomAttributesResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListCustomAttributes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *directoryServiceClient) ListScopeNodes(ctx context.Context, in *ListScopeNodesRequest, opts ...grpc.CallOption) (*ListScopeNodesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListScopeNodesResponse)
+	err := c.cc.Invoke(ctx, DirectoryService_ListScopeNodes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DirectoryServiceServer is the server API for DirectoryService service.
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
@@ -180,8 +518,15 @@ type DirectoryServiceServer interface {
 	// BatchGetUsers reads up to 100 people at one position of the log. Unknown
 	// ids are answered as missing, not as an error.
 	BatchGetUsers(context.Context, *BatchGetUsersRequest) (*BatchGetUsersResponse, error)
-	// SearchUsers finds people whose name, English name or alias begins with the
-	// query, whatever the case: exact matches first, then by name and open_id.
+	// SearchUsers finds people by the beginning of their name, English name or
+	// alias, or of any word or Chinese character in these: as written, in pinyin with
+	// every reading that a surname has, or by all initials; and, for clients that may
+	// see these, of an e-mail address or the employee number. Case, accents, width,
+	// spaces, hyphens, dots and apostrophes do not count. So 张三 is found by 张, 三,
+	// zhang, "Zhang San", san, zs and 张s, 曾伟 by zeng and ceng, Jane Doe by jane, doe,
+	// "doe jane" and jd. First come those who are found by the beginning of a name, and
+	// of them those who have just what was asked for; then by what they were found by,
+	// and by open_id. UNAVAILABLE (SEARCH_NOT_READY) for a moment after an upgrade.
 	SearchUsers(context.Context, *SearchUsersRequest) (*SearchUsersResponse, error)
 	// GetDepartment reads one department. A deleted one is answered too, with
 	// removed_at. The root always exists. NOT_FOUND (DEPARTMENT_NOT_FOUND) for an
@@ -202,6 +547,84 @@ type DirectoryServiceServer interface {
 	// with recursive, those of the departments below too, each person once, by
 	// open_id. NOT_FOUND for an unknown department.
 	ListDepartmentUsers(context.Context, *ListDepartmentUsersRequest) (*ListDepartmentUsersResponse, error)
+	// ListUsers lists the people who fit a filter, by open_id.
+	ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error)
+	// TranslateUserIds finds the people who have certain ids, of any kind, and
+	// answers other ids of them, at one position of the log. Ids that nobody or
+	// several people have are answered as such, not as an error. Over HTTP it is a
+	// POST: addresses and numbers do not belong in URLs, which get logged.
+	TranslateUserIds(context.Context, *TranslateUserIdsRequest) (*TranslateUserIdsResponse, error)
+	// ListUserManagers lists the managers above a person, nearest first. The list
+	// ends early at one who is not in the mirror, is gone, or is in it already, and
+	// says so. NOT_FOUND for an unknown person.
+	ListUserManagers(context.Context, *ListUserManagersRequest) (*ListUserManagersResponse, error)
+	// ListUserReports lists the people whose manager a person is, by open_id; with
+	// recursive those below them too. Who is gone has no reports in the lists of
+	// others. The person asked about is never among them, not on a cycle either.
+	// NOT_FOUND for an unknown person.
+	ListUserReports(context.Context, *ListUserReportsRequest) (*ListUserReportsResponse, error)
+	// ListUserDottedLineLeaders lists the dotted-line managers of a person.
+	// NOT_FOUND for an unknown person.
+	ListUserDottedLineLeaders(context.Context, *ListUserDottedLineLeadersRequest) (*ListUserDottedLineLeadersResponse, error)
+	// ListUserDepartments lists the departments that a person is in, the primary one
+	// first; of a person who left, those of the last day. NOT_FOUND for an unknown
+	// person.
+	ListUserDepartments(context.Context, *ListUserDepartmentsRequest) (*ListUserDepartmentsResponse, error)
+	// BatchGetDepartments reads up to 100 departments at one position of the log.
+	// Unknown ids are answered as missing, not as an error.
+	BatchGetDepartments(context.Context, *BatchGetDepartmentsRequest) (*BatchGetDepartmentsResponse, error)
+	// SearchDepartments finds departments by the beginning of their name in any
+	// locale, or of any word or Chinese character in it: as written, in pinyin or by all
+	// initials. It folds, orders and fails as SearchUsers does.
+	SearchDepartments(context.Context, *SearchDepartmentsRequest) (*SearchDepartmentsResponse, error)
+	// ListDepartmentDescendants lists the departments below one, without itself:
+	// each followed by those below it, siblings by order and open_department_id,
+	// those without an order last. A department whose parent is gone, or that is on a
+	// cycle, heads a tree of its own. NOT_FOUND for an unknown department.
+	ListDepartmentDescendants(context.Context, *ListDepartmentDescendantsRequest) (*ListDepartmentDescendantsResponse, error)
+	// GetDepartmentPath reads the departments from the top down to one, and their
+	// names as one text in each locale. NOT_FOUND for an unknown department.
+	GetDepartmentPath(context.Context, *GetDepartmentPathRequest) (*GetDepartmentPathResponse, error)
+	// ListDepartmentLeaders lists the leaders of a department as people. NOT_FOUND
+	// for an unknown department.
+	ListDepartmentLeaders(context.Context, *ListDepartmentLeadersRequest) (*ListDepartmentLeadersResponse, error)
+	// CountDepartmentUsers counts the people of a department, directly and with
+	// those of all departments below. NOT_FOUND for an unknown department.
+	CountDepartmentUsers(context.Context, *CountDepartmentUsersRequest) (*CountDepartmentUsersResponse, error)
+	// GetGroup reads one group. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (GROUP_NOT_FOUND) for an id that the mirror has never seen.
+	GetGroup(context.Context, *GetGroupRequest) (*GetGroupResponse, error)
+	// ListGroups lists the groups by group_id.
+	ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error)
+	// ListGroupMembers lists who and what is in a group by itself: departments, then
+	// people, each by their open id. NOT_FOUND for an unknown group.
+	ListGroupMembers(context.Context, *ListGroupMembersRequest) (*ListGroupMembersResponse, error)
+	// ListGroupUsers lists the people of a group by open_id: those who are in it by
+	// themselves, or, with recursive, those of its departments and of all below these
+	// too, each person once. Whom the mirror does not know is left out. NOT_FOUND for
+	// an unknown group.
+	ListGroupUsers(context.Context, *ListGroupUsersRequest) (*ListGroupUsersResponse, error)
+	// ListUserGroups lists the groups of a person by group_id: those that they are in by
+	// themselves, or, with recursive, those of their departments and of all above these
+	// too, each group once. NOT_FOUND (USER_NOT_FOUND) for an unknown person.
+	ListUserGroups(context.Context, *ListUserGroupsRequest) (*ListUserGroupsResponse, error)
+	// GetUnit reads one unit. One that is gone is answered too, with removed_at.
+	// NOT_FOUND (UNIT_NOT_FOUND) for an id that the mirror has never seen.
+	GetUnit(context.Context, *GetUnitRequest) (*GetUnitResponse, error)
+	// ListUnits lists the units by unit_id.
+	ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error)
+	// ListUnitDepartments lists the departments that are bound to a unit, by
+	// open_department_id; those below them are not bound by themselves. Which the mirror
+	// does not know is left out. NOT_FOUND for an unknown unit.
+	ListUnitDepartments(context.Context, *ListUnitDepartmentsRequest) (*ListUnitDepartmentsResponse, error)
+	// ListEmployeeTypes lists the company's employee types by enum_id.
+	ListEmployeeTypes(context.Context, *ListEmployeeTypesRequest) (*ListEmployeeTypesResponse, error)
+	// ListCustomAttributes lists the definitions of the company's own fields by id.
+	ListCustomAttributes(context.Context, *ListCustomAttributesRequest) (*ListCustomAttributesResponse, error)
+	// ListScopeNodes lists what the mirror's app may see, by type and open id: the nodes
+	// of its contact range, with everything below them; for all staff the departments of
+	// the first level, the people of the root, and all groups.
+	ListScopeNodes(context.Context, *ListScopeNodesRequest) (*ListScopeNodesResponse, error)
 	mustEmbedUnimplementedDirectoryServiceServer()
 }
 
@@ -232,6 +655,75 @@ func (UnimplementedDirectoryServiceServer) ListDepartmentAncestors(context.Conte
 }
 func (UnimplementedDirectoryServiceServer) ListDepartmentUsers(context.Context, *ListDepartmentUsersRequest) (*ListDepartmentUsersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDepartmentUsers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUsers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) TranslateUserIds(context.Context, *TranslateUserIdsRequest) (*TranslateUserIdsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method TranslateUserIds not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUserManagers(context.Context, *ListUserManagersRequest) (*ListUserManagersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUserManagers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUserReports(context.Context, *ListUserReportsRequest) (*ListUserReportsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUserReports not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUserDottedLineLeaders(context.Context, *ListUserDottedLineLeadersRequest) (*ListUserDottedLineLeadersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUserDottedLineLeaders not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUserDepartments(context.Context, *ListUserDepartmentsRequest) (*ListUserDepartmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUserDepartments not implemented")
+}
+func (UnimplementedDirectoryServiceServer) BatchGetDepartments(context.Context, *BatchGetDepartmentsRequest) (*BatchGetDepartmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchGetDepartments not implemented")
+}
+func (UnimplementedDirectoryServiceServer) SearchDepartments(context.Context, *SearchDepartmentsRequest) (*SearchDepartmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SearchDepartments not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListDepartmentDescendants(context.Context, *ListDepartmentDescendantsRequest) (*ListDepartmentDescendantsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDepartmentDescendants not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetDepartmentPath(context.Context, *GetDepartmentPathRequest) (*GetDepartmentPathResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetDepartmentPath not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListDepartmentLeaders(context.Context, *ListDepartmentLeadersRequest) (*ListDepartmentLeadersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDepartmentLeaders not implemented")
+}
+func (UnimplementedDirectoryServiceServer) CountDepartmentUsers(context.Context, *CountDepartmentUsersRequest) (*CountDepartmentUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountDepartmentUsers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetGroup(context.Context, *GetGroupRequest) (*GetGroupResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetGroup not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListGroups(context.Context, *ListGroupsRequest) (*ListGroupsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGroups not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListGroupMembers(context.Context, *ListGroupMembersRequest) (*ListGroupMembersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGroupMembers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListGroupUsers(context.Context, *ListGroupUsersRequest) (*ListGroupUsersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListGroupUsers not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUserGroups(context.Context, *ListUserGroupsRequest) (*ListUserGroupsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUserGroups not implemented")
+}
+func (UnimplementedDirectoryServiceServer) GetUnit(context.Context, *GetUnitRequest) (*GetUnitResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetUnit not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUnits not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListUnitDepartments(context.Context, *ListUnitDepartmentsRequest) (*ListUnitDepartmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUnitDepartments not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListEmployeeTypes(context.Context, *ListEmployeeTypesRequest) (*ListEmployeeTypesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListEmployeeTypes not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListCustomAttributes(context.Context, *ListCustomAttributesRequest) (*ListCustomAttributesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListCustomAttributes not implemented")
+}
+func (UnimplementedDirectoryServiceServer) ListScopeNodes(context.Context, *ListScopeNodesRequest) (*ListScopeNodesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListScopeNodes not implemented")
 }
 func (UnimplementedDirectoryServiceServer) mustEmbedUnimplementedDirectoryServiceServer() {}
 func (UnimplementedDirectoryServiceServer) testEmbeddedByValue()                          {}
@@ -380,6 +872,420 @@ func _DirectoryService_ListDepartmentUsers_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DirectoryService_ListUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUsers(ctx, req.(*ListUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_TranslateUserIds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TranslateUserIdsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).TranslateUserIds(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_TranslateUserIds_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).TranslateUserIds(ctx, req.(*TranslateUserIdsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUserManagers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUserManagersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUserManagers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUserManagers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUserManagers(ctx, req.(*ListUserManagersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUserReports_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUserReportsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUserReports(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUserReports_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUserReports(ctx, req.(*ListUserReportsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUserDottedLineLeaders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUserDottedLineLeadersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUserDottedLineLeaders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUserDottedLineLeaders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUserDottedLineLeaders(ctx, req.(*ListUserDottedLineLeadersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUserDepartments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUserDepartmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUserDepartments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUserDepartments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUserDepartments(ctx, req.(*ListUserDepartmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_BatchGetDepartments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchGetDepartmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).BatchGetDepartments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_BatchGetDepartments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).BatchGetDepartments(ctx, req.(*BatchGetDepartmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_SearchDepartments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SearchDepartmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).SearchDepartments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_SearchDepartments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).SearchDepartments(ctx, req.(*SearchDepartmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListDepartmentDescendants_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDepartmentDescendantsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListDepartmentDescendants(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListDepartmentDescendants_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListDepartmentDescendants(ctx, req.(*ListDepartmentDescendantsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_GetDepartmentPath_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetDepartmentPathRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetDepartmentPath(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetDepartmentPath_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetDepartmentPath(ctx, req.(*GetDepartmentPathRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListDepartmentLeaders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDepartmentLeadersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListDepartmentLeaders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListDepartmentLeaders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListDepartmentLeaders(ctx, req.(*ListDepartmentLeadersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_CountDepartmentUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountDepartmentUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).CountDepartmentUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_CountDepartmentUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).CountDepartmentUsers(ctx, req.(*CountDepartmentUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_GetGroup_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetGroupRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetGroup(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetGroup_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetGroup(ctx, req.(*GetGroupRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListGroups_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGroupsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListGroups(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListGroups_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListGroups(ctx, req.(*ListGroupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListGroupMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGroupMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListGroupMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListGroupMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListGroupMembers(ctx, req.(*ListGroupMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListGroupUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListGroupUsersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListGroupUsers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListGroupUsers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListGroupUsers(ctx, req.(*ListGroupUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUserGroups_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUserGroupsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUserGroups(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUserGroups_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUserGroups(ctx, req.(*ListUserGroupsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_GetUnit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetUnitRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).GetUnit(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_GetUnit_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).GetUnit(ctx, req.(*GetUnitRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUnits_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUnitsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUnits(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUnits_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUnits(ctx, req.(*ListUnitsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListUnitDepartments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUnitDepartmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListUnitDepartments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListUnitDepartments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListUnitDepartments(ctx, req.(*ListUnitDepartmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListEmployeeTypes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListEmployeeTypesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListEmployeeTypes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListEmployeeTypes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListEmployeeTypes(ctx, req.(*ListEmployeeTypesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListCustomAttributes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListCustomAttributesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListCustomAttributes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListCustomAttributes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListCustomAttributes(ctx, req.(*ListCustomAttributesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DirectoryService_ListScopeNodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListScopeNodesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DirectoryServiceServer).ListScopeNodes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DirectoryService_ListScopeNodes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DirectoryServiceServer).ListScopeNodes(ctx, req.(*ListScopeNodesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DirectoryService_ServiceDesc is the grpc.ServiceDesc for DirectoryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -414,6 +1320,98 @@ var DirectoryService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListDepartmentUsers",
 			Handler:    _DirectoryService_ListDepartmentUsers_Handler,
+		},
+		{
+			MethodName: "ListUsers",
+			Handler:    _DirectoryService_ListUsers_Handler,
+		},
+		{
+			MethodName: "TranslateUserIds",
+			Handler:    _DirectoryService_TranslateUserIds_Handler,
+		},
+		{
+			MethodName: "ListUserManagers",
+			Handler:    _DirectoryService_ListUserManagers_Handler,
+		},
+		{
+			MethodName: "ListUserReports",
+			Handler:    _DirectoryService_ListUserReports_Handler,
+		},
+		{
+			MethodName: "ListUserDottedLineLeaders",
+			Handler:    _DirectoryService_ListUserDottedLineLeaders_Handler,
+		},
+		{
+			MethodName: "ListUserDepartments",
+			Handler:    _DirectoryService_ListUserDepartments_Handler,
+		},
+		{
+			MethodName: "BatchGetDepartments",
+			Handler:    _DirectoryService_BatchGetDepartments_Handler,
+		},
+		{
+			MethodName: "SearchDepartments",
+			Handler:    _DirectoryService_SearchDepartments_Handler,
+		},
+		{
+			MethodName: "ListDepartmentDescendants",
+			Handler:    _DirectoryService_ListDepartmentDescendants_Handler,
+		},
+		{
+			MethodName: "GetDepartmentPath",
+			Handler:    _DirectoryService_GetDepartmentPath_Handler,
+		},
+		{
+			MethodName: "ListDepartmentLeaders",
+			Handler:    _DirectoryService_ListDepartmentLeaders_Handler,
+		},
+		{
+			MethodName: "CountDepartmentUsers",
+			Handler:    _DirectoryService_CountDepartmentUsers_Handler,
+		},
+		{
+			MethodName: "GetGroup",
+			Handler:    _DirectoryService_GetGroup_Handler,
+		},
+		{
+			MethodName: "ListGroups",
+			Handler:    _DirectoryService_ListGroups_Handler,
+		},
+		{
+			MethodName: "ListGroupMembers",
+			Handler:    _DirectoryService_ListGroupMembers_Handler,
+		},
+		{
+			MethodName: "ListGroupUsers",
+			Handler:    _DirectoryService_ListGroupUsers_Handler,
+		},
+		{
+			MethodName: "ListUserGroups",
+			Handler:    _DirectoryService_ListUserGroups_Handler,
+		},
+		{
+			MethodName: "GetUnit",
+			Handler:    _DirectoryService_GetUnit_Handler,
+		},
+		{
+			MethodName: "ListUnits",
+			Handler:    _DirectoryService_ListUnits_Handler,
+		},
+		{
+			MethodName: "ListUnitDepartments",
+			Handler:    _DirectoryService_ListUnitDepartments_Handler,
+		},
+		{
+			MethodName: "ListEmployeeTypes",
+			Handler:    _DirectoryService_ListEmployeeTypes_Handler,
+		},
+		{
+			MethodName: "ListCustomAttributes",
+			Handler:    _DirectoryService_ListCustomAttributes_Handler,
+		},
+		{
+			MethodName: "ListScopeNodes",
+			Handler:    _DirectoryService_ListScopeNodes_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -121,12 +121,16 @@ type GetSyncStatusResponse struct {
 	// the clock, and before the first sweep. May be in the past, while it cannot be
 	// made.
 	NextSweepAt *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=next_sweep_at,json=nextSweepAt,proto3" json:"next_sweep_at,omitempty"`
-	// What asks for a sweep beside the clock: scope, custom_attrs, down, silence.
+	// What asks for a sweep beside the clock: scope, custom_attrs, down, silence,
+	// operator. Other words may come.
 	SweepRequests []string `protobuf:"bytes,15,rep,name=sweep_requests,json=sweepRequests,proto3" json:"sweep_requests,omitempty"`
 	// Calls to Feishu reserved in this calendar month (UTC).
 	CallsThisMonth *int64 `protobuf:"varint,16,opt,name=calls_this_month,json=callsThisMonth,proto3,oneof" json:"calls_this_month,omitempty"`
 	// The most of them, as configured; 0 where nothing is.
 	CallsThisMonthLimit *int64 `protobuf:"varint,17,opt,name=calls_this_month_limit,json=callsThisMonthLimit,proto3,oneof" json:"calls_this_month_limit,omitempty"`
+	// What is read by the clock since no event tells of it, or not enough; each of them
+	// from when on it was first asked for.
+	Resources []*Resource `protobuf:"bytes,18,rep,name=resources,proto3" json:"resources,omitempty"`
 	// The answer is the directory at this position of the log; 0 before the first
 	// record.
 	Position *int64 `protobuf:"varint,20,opt,name=position,proto3,oneof" json:"position,omitempty"`
@@ -292,6 +296,13 @@ func (x *GetSyncStatusResponse) GetCallsThisMonthLimit() int64 {
 		return *x.CallsThisMonthLimit
 	}
 	return 0
+}
+
+func (x *GetSyncStatusResponse) GetResources() []*Resource {
+	if x != nil {
+		return x.Resources
+	}
+	return nil
 }
 
 func (x *GetSyncStatusResponse) GetPosition() int64 {
@@ -570,7 +581,8 @@ func (x *Counts) GetMemberships() int64 {
 // HeldRemovals are entities of one kind that wait for a decision.
 type HeldRemovals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The sweep that did not see them; `backfill removals` decides by it.
+	// The sweep that did not see them, by which ApproveRemovals, RejectRemovals and
+	// `backfill removals` decide.
 	SweepId string `protobuf:"bytes,1,opt,name=sweep_id,json=sweepId,proto3" json:"sweep_id,omitempty"`
 	// user or department.
 	EntityKind string `protobuf:"bytes,2,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
@@ -811,7 +823,7 @@ type Drift struct {
 	// user, department, employee_type or custom_attribute.
 	EntityKind string `protobuf:"bytes,1,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
 	// sweep; reread: after an event of another change, or on request; sample: among
-	// sampled_entities.
+	// sampled_entities; poll: the lists of the last two kinds.
 	FoundBy string `protobuf:"bytes,2,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
 	// How often an entity was found to be otherwise than the mirror had it.
 	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
@@ -879,14 +891,907 @@ func (x *Drift) GetLastFoundAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// StartSweepRequest asks for a sweep.
+type StartSweepRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartSweepRequest) Reset() {
+	*x = StartSweepRequest{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartSweepRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartSweepRequest) ProtoMessage() {}
+
+func (x *StartSweepRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartSweepRequest.ProtoReflect.Descriptor instead.
+func (*StartSweepRequest) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{9}
+}
+
+// StartSweepResponse is the sweep that has begun.
+type StartSweepResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep.
+	SweepId string `protobuf:"bytes,1,opt,name=sweep_id,json=sweepId,proto3" json:"sweep_id,omitempty"`
+	// When it began, on Feishu's clock.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// It had been interrupted, and goes on.
+	Resumed       *bool `protobuf:"varint,3,opt,name=resumed,proto3,oneof" json:"resumed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartSweepResponse) Reset() {
+	*x = StartSweepResponse{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartSweepResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartSweepResponse) ProtoMessage() {}
+
+func (x *StartSweepResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartSweepResponse.ProtoReflect.Descriptor instead.
+func (*StartSweepResponse) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *StartSweepResponse) GetSweepId() string {
+	if x != nil {
+		return x.SweepId
+	}
+	return ""
+}
+
+func (x *StartSweepResponse) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *StartSweepResponse) GetResumed() bool {
+	if x != nil && x.Resumed != nil {
+		return *x.Resumed
+	}
+	return false
+}
+
+// ListHeldRemovalsRequest asks for the removals that wait for a decision.
+type ListHeldRemovalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Also what was decided, or needed no decision, of the last complete sweep.
+	ShowDecided bool `protobuf:"varint,1,opt,name=show_decided,json=showDecided,proto3" json:"show_decided,omitempty"`
+	// Not older than this: the consistency_token of an earlier answer. Waits up to
+	// the call's deadline, and 5 seconds at most, until the mirror has come that
+	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
+	// token of another log.
+	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// At most so many entities in this answer: 50 if 0, 1000 at most (more is
+	// clamped). Negative is INVALID_ARGUMENT.
+	PageSize int32 `protobuf:"varint,20,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the answer before, with everything else but page_size
+	// and at_least_as_fresh as it was. INVALID_ARGUMENT otherwise, and after the
+	// log was replaced.
+	PageToken     string `protobuf:"bytes,21,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHeldRemovalsRequest) Reset() {
+	*x = ListHeldRemovalsRequest{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHeldRemovalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHeldRemovalsRequest) ProtoMessage() {}
+
+func (x *ListHeldRemovalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHeldRemovalsRequest.ProtoReflect.Descriptor instead.
+func (*ListHeldRemovalsRequest) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListHeldRemovalsRequest) GetShowDecided() bool {
+	if x != nil {
+		return x.ShowDecided
+	}
+	return false
+}
+
+func (x *ListHeldRemovalsRequest) GetAtLeastAsFresh() string {
+	if x != nil {
+		return x.AtLeastAsFresh
+	}
+	return ""
+}
+
+func (x *ListHeldRemovalsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListHeldRemovalsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListHeldRemovalsResponse is the sets, whole in each answer, and one page of who
+// is in them.
+type ListHeldRemovalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sets, one for each kind.
+	Sets []*RemovalSet `protobuf:"bytes,1,rep,name=sets,proto3" json:"sets,omitempty"`
+	// Who is in them, by kind and id.
+	Entities []*RemovalCandidate `protobuf:"bytes,2,rep,name=entities,proto3" json:"entities,omitempty"`
+	// For the next page; empty on the last one.
+	NextPageToken string `protobuf:"bytes,3,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The answer is the directory at this position of the log; 0 before the first
+	// record.
+	Position *int64 `protobuf:"varint,20,opt,name=position,proto3,oneof" json:"position,omitempty"`
+	// For at_least_as_fresh: names the log and the position.
+	ConsistencyToken string `protobuf:"bytes,21,opt,name=consistency_token,json=consistencyToken,proto3" json:"consistency_token,omitempty"`
+	// When the record at position was written to the log, by the database's
+	// clock. Absent at position 0.
+	MirroredAt *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=mirrored_at,json=mirroredAt,proto3" json:"mirrored_at,omitempty"`
+	// How far the answer is behind the log: 0 at its head, else the age of the
+	// first record that is not in it yet.
+	Staleness *durationpb.Duration `protobuf:"bytes,23,opt,name=staleness,proto3" json:"staleness,omitempty"`
+	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
+	// unannounced until then has been seen. Absent before the first.
+	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *ListHeldRemovalsResponse) Reset() {
+	*x = ListHeldRemovalsResponse{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHeldRemovalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHeldRemovalsResponse) ProtoMessage() {}
+
+func (x *ListHeldRemovalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHeldRemovalsResponse.ProtoReflect.Descriptor instead.
+func (*ListHeldRemovalsResponse) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListHeldRemovalsResponse) GetSets() []*RemovalSet {
+	if x != nil {
+		return x.Sets
+	}
+	return nil
+}
+
+func (x *ListHeldRemovalsResponse) GetEntities() []*RemovalCandidate {
+	if x != nil {
+		return x.Entities
+	}
+	return nil
+}
+
+func (x *ListHeldRemovalsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListHeldRemovalsResponse) GetPosition() int64 {
+	if x != nil && x.Position != nil {
+		return *x.Position
+	}
+	return 0
+}
+
+func (x *ListHeldRemovalsResponse) GetConsistencyToken() string {
+	if x != nil {
+		return x.ConsistencyToken
+	}
+	return ""
+}
+
+func (x *ListHeldRemovalsResponse) GetMirroredAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.MirroredAt
+	}
+	return nil
+}
+
+func (x *ListHeldRemovalsResponse) GetStaleness() *durationpb.Duration {
+	if x != nil {
+		return x.Staleness
+	}
+	return nil
+}
+
+func (x *ListHeldRemovalsResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpstreamConfirmedAt
+	}
+	return nil
+}
+
+// ApproveRemovalsRequest says that whom a sweep holds may go.
+type ApproveRemovalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep: HeldRemovals.sweep_id or RemovalSet.sweep_id.
+	SweepId       string `protobuf:"bytes,1,opt,name=sweep_id,json=sweepId,proto3" json:"sweep_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveRemovalsRequest) Reset() {
+	*x = ApproveRemovalsRequest{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveRemovalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveRemovalsRequest) ProtoMessage() {}
+
+func (x *ApproveRemovalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveRemovalsRequest.ProtoReflect.Descriptor instead.
+func (*ApproveRemovalsRequest) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ApproveRemovalsRequest) GetSweepId() string {
+	if x != nil {
+		return x.SweepId
+	}
+	return ""
+}
+
+// ApproveRemovalsResponse is what the decision was about.
+type ApproveRemovalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep's sets as they are now.
+	Sets          []*RemovalSet `protobuf:"bytes,1,rep,name=sets,proto3" json:"sets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveRemovalsResponse) Reset() {
+	*x = ApproveRemovalsResponse{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveRemovalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveRemovalsResponse) ProtoMessage() {}
+
+func (x *ApproveRemovalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveRemovalsResponse.ProtoReflect.Descriptor instead.
+func (*ApproveRemovalsResponse) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ApproveRemovalsResponse) GetSets() []*RemovalSet {
+	if x != nil {
+		return x.Sets
+	}
+	return nil
+}
+
+// RejectRemovalsRequest says that whom a sweep holds are to stay.
+type RejectRemovalsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep: HeldRemovals.sweep_id or RemovalSet.sweep_id.
+	SweepId       string `protobuf:"bytes,1,opt,name=sweep_id,json=sweepId,proto3" json:"sweep_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectRemovalsRequest) Reset() {
+	*x = RejectRemovalsRequest{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectRemovalsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectRemovalsRequest) ProtoMessage() {}
+
+func (x *RejectRemovalsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectRemovalsRequest.ProtoReflect.Descriptor instead.
+func (*RejectRemovalsRequest) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RejectRemovalsRequest) GetSweepId() string {
+	if x != nil {
+		return x.SweepId
+	}
+	return ""
+}
+
+// RejectRemovalsResponse is what the decision was about.
+type RejectRemovalsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep's sets as they are now.
+	Sets          []*RemovalSet `protobuf:"bytes,1,rep,name=sets,proto3" json:"sets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RejectRemovalsResponse) Reset() {
+	*x = RejectRemovalsResponse{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RejectRemovalsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RejectRemovalsResponse) ProtoMessage() {}
+
+func (x *RejectRemovalsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RejectRemovalsResponse.ProtoReflect.Descriptor instead.
+func (*RejectRemovalsResponse) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *RejectRemovalsResponse) GetSets() []*RemovalSet {
+	if x != nil {
+		return x.Sets
+	}
+	return nil
+}
+
+// RemovalSet is all of one kind who were there before a complete sweep began and
+// were not seen by it.
+type RemovalSet struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep.
+	SweepId string `protobuf:"bytes,1,opt,name=sweep_id,json=sweepId,proto3" json:"sweep_id,omitempty"`
+	// user or department.
+	EntityKind string `protobuf:"bytes,2,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
+	// held: waits for a decision, and Feishu is not asked; proving: Feishu is being
+	// asked for each; done; rejected.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// How many they are.
+	Entities *int64 `protobuf:"varint,4,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
+	// How many there were of the kind before the sweep.
+	Live *int64 `protobuf:"varint,5,opt,name=live,proto3,oneof" json:"live,omitempty"`
+	// How many may go without approval, as it was configured then.
+	MaxRemovals *int64 `protobuf:"varint,6,opt,name=max_removals,json=maxRemovals,proto3,oneof" json:"max_removals,omitempty"`
+	// When the sweep began, on Feishu's clock.
+	StartedAt *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
+	// When it was complete, on Feishu's clock.
+	CompletedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=completed_at,json=completedAt,proto3" json:"completed_at,omitempty"`
+	// When somebody decided; absent where nobody did or had to.
+	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
+	// Removed, because they resigned.
+	Resigned *int64 `protobuf:"varint,10,opt,name=resigned,proto3,oneof" json:"resigned,omitempty"`
+	// Removed, because they do not exist any more.
+	Deleted *int64 `protobuf:"varint,11,opt,name=deleted,proto3,oneof" json:"deleted,omitempty"`
+	// Removed, because the app may not see them any more.
+	OutOfRange *int64 `protobuf:"varint,12,opt,name=out_of_range,json=outOfRange,proto3,oneof" json:"out_of_range,omitempty"`
+	// Kept, because Feishu's answer proves nothing.
+	Unproven *int64 `protobuf:"varint,13,opt,name=unproven,proto3,oneof" json:"unproven,omitempty"`
+	// Kept, because they are there.
+	Present       *int64 `protobuf:"varint,14,opt,name=present,proto3,oneof" json:"present,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovalSet) Reset() {
+	*x = RemovalSet{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovalSet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovalSet) ProtoMessage() {}
+
+func (x *RemovalSet) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovalSet.ProtoReflect.Descriptor instead.
+func (*RemovalSet) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RemovalSet) GetSweepId() string {
+	if x != nil {
+		return x.SweepId
+	}
+	return ""
+}
+
+func (x *RemovalSet) GetEntityKind() string {
+	if x != nil {
+		return x.EntityKind
+	}
+	return ""
+}
+
+func (x *RemovalSet) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *RemovalSet) GetEntities() int64 {
+	if x != nil && x.Entities != nil {
+		return *x.Entities
+	}
+	return 0
+}
+
+func (x *RemovalSet) GetLive() int64 {
+	if x != nil && x.Live != nil {
+		return *x.Live
+	}
+	return 0
+}
+
+func (x *RemovalSet) GetMaxRemovals() int64 {
+	if x != nil && x.MaxRemovals != nil {
+		return *x.MaxRemovals
+	}
+	return 0
+}
+
+func (x *RemovalSet) GetStartedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartedAt
+	}
+	return nil
+}
+
+func (x *RemovalSet) GetCompletedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CompletedAt
+	}
+	return nil
+}
+
+func (x *RemovalSet) GetDecidedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DecidedAt
+	}
+	return nil
+}
+
+func (x *RemovalSet) GetResigned() int64 {
+	if x != nil && x.Resigned != nil {
+		return *x.Resigned
+	}
+	return 0
+}
+
+func (x *RemovalSet) GetDeleted() int64 {
+	if x != nil && x.Deleted != nil {
+		return *x.Deleted
+	}
+	return 0
+}
+
+func (x *RemovalSet) GetOutOfRange() int64 {
+	if x != nil && x.OutOfRange != nil {
+		return *x.OutOfRange
+	}
+	return 0
+}
+
+func (x *RemovalSet) GetUnproven() int64 {
+	if x != nil && x.Unproven != nil {
+		return *x.Unproven
+	}
+	return 0
+}
+
+func (x *RemovalSet) GetPresent() int64 {
+	if x != nil && x.Present != nil {
+		return *x.Present
+	}
+	return 0
+}
+
+// RemovalCandidate is one entity of a set.
+type RemovalCandidate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sweep that did not see it.
+	SweepId string `protobuf:"bytes,1,opt,name=sweep_id,json=sweepId,proto3" json:"sweep_id,omitempty"`
+	// user or department.
+	EntityKind string `protobuf:"bytes,2,opt,name=entity_kind,json=entityKind,proto3" json:"entity_kind,omitempty"`
+	// open_id or open_department_id.
+	EntityId string `protobuf:"bytes,3,opt,name=entity_id,json=entityId,proto3" json:"entity_id,omitempty"`
+	// Its name, where the mirror knows one.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// RESIGNED, DELETED and OUT_OF_RANGE were removed, UNPROVEN and PRESENT kept;
+	// empty while Feishu has not been asked.
+	Verdict string `protobuf:"bytes,5,opt,name=verdict,proto3" json:"verdict,omitempty"`
+	// Feishu's code in the answer that the verdict rests on; absent where it was an
+	// object.
+	Code          *int32 `protobuf:"varint,6,opt,name=code,proto3,oneof" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemovalCandidate) Reset() {
+	*x = RemovalCandidate{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemovalCandidate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemovalCandidate) ProtoMessage() {}
+
+func (x *RemovalCandidate) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemovalCandidate.ProtoReflect.Descriptor instead.
+func (*RemovalCandidate) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RemovalCandidate) GetSweepId() string {
+	if x != nil {
+		return x.SweepId
+	}
+	return ""
+}
+
+func (x *RemovalCandidate) GetEntityKind() string {
+	if x != nil {
+		return x.EntityKind
+	}
+	return ""
+}
+
+func (x *RemovalCandidate) GetEntityId() string {
+	if x != nil {
+		return x.EntityId
+	}
+	return ""
+}
+
+func (x *RemovalCandidate) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RemovalCandidate) GetVerdict() string {
+	if x != nil {
+		return x.Verdict
+	}
+	return ""
+}
+
+func (x *RemovalCandidate) GetCode() int32 {
+	if x != nil && x.Code != nil {
+		return *x.Code
+	}
+	return 0
+}
+
+// Resource is something that has lists and no events, or too few.
+type Resource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// scope, groups, units, employee_types or custom_attributes.
+	Resource string `protobuf:"bytes,1,opt,name=resource,proto3" json:"resource,omitempty"`
+	// When the last complete reading began, on Feishu's clock; absent before the first.
+	LastPolledAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_polled_at,json=lastPolledAt,proto3" json:"last_polled_at,omitempty"`
+	// How many there are of it: groups without their members, units without their
+	// departments.
+	Entities *int64 `protobuf:"varint,3,opt,name=entities,proto3,oneof" json:"entities,omitempty"`
+	// Entities that a list lacked, and that are there until a second list, a minute
+	// later or more, lacks them too.
+	Missing *int64 `protobuf:"varint,4,opt,name=missing,proto3,oneof" json:"missing,omitempty"`
+	// Of these, those that may not go without somebody's approval: `backfill resources`.
+	Held *int64 `protobuf:"varint,5,opt,name=held,proto3,oneof" json:"held,omitempty"`
+	// The endpoints that Feishu did not let the mirror call.
+	Refusals      []*Refusal `protobuf:"bytes,6,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Resource) Reset() {
+	*x = Resource{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Resource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Resource) ProtoMessage() {}
+
+func (x *Resource) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Resource.ProtoReflect.Descriptor instead.
+func (*Resource) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Resource) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Resource) GetLastPolledAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastPolledAt
+	}
+	return nil
+}
+
+func (x *Resource) GetEntities() int64 {
+	if x != nil && x.Entities != nil {
+		return *x.Entities
+	}
+	return 0
+}
+
+func (x *Resource) GetMissing() int64 {
+	if x != nil && x.Missing != nil {
+		return *x.Missing
+	}
+	return 0
+}
+
+func (x *Resource) GetHeld() int64 {
+	if x != nil && x.Held != nil {
+		return *x.Held
+	}
+	return 0
+}
+
+func (x *Resource) GetRefusals() []*Refusal {
+	if x != nil {
+		return x.Refusals
+	}
+	return nil
+}
+
+// Refusal is an endpoint that Feishu did not let the mirror call.
+type Refusal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Verb and path.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// The permissions of which any one is enough; none where Feishu refused for another
+	// reason.
+	Permissions []string `protobuf:"bytes,2,rep,name=permissions,proto3" json:"permissions,omitempty"`
+	// What Feishu said.
+	Problem       string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refusal) Reset() {
+	*x = Refusal{}
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refusal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refusal) ProtoMessage() {}
+
+func (x *Refusal) ProtoReflect() protoreflect.Message {
+	mi := &file_orgmirror_v1_sync_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
+func (*Refusal) Descriptor() ([]byte, []int) {
+	return file_orgmirror_v1_sync_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *Refusal) GetEndpoint() string {
+	if x != nil {
+		return x.Endpoint
+	}
+	return ""
+}
+
+func (x *Refusal) GetPermissions() []string {
+	if x != nil {
+		return x.Permissions
+	}
+	return nil
+}
+
+func (x *Refusal) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
 var File_orgmirror_v1_sync_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1forgmirror/v1/sync_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n" +
 	"\x14GetSyncStatusRequest\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xd3\n" +
-	"\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x89\v\n" +
 	"\x15GetSyncStatusResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12(\n" +
 	"\rhead_position\x18\x02 \x01(\x03H\x00R\fheadPosition\x88\x01\x01\x12C\n" +
@@ -905,7 +1810,8 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\rnext_sweep_at\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\vnextSweepAt\x12%\n" +
 	"\x0esweep_requests\x18\x0f \x03(\tR\rsweepRequests\x12-\n" +
 	"\x10calls_this_month\x18\x10 \x01(\x03H\x05R\x0ecallsThisMonth\x88\x01\x01\x128\n" +
-	"\x16calls_this_month_limit\x18\x11 \x01(\x03H\x06R\x13callsThisMonthLimit\x88\x01\x01\x12\x1f\n" +
+	"\x16calls_this_month_limit\x18\x11 \x01(\x03H\x06R\x13callsThisMonthLimit\x88\x01\x01\x124\n" +
+	"\tresources\x18\x12 \x03(\v2\x16.orgmirror.v1.ResourceR\tresources\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\aR\bposition\x88\x01\x01\x12+\n" +
 	"\x11consistency_token\x18\x15 \x01(\tR\x10consistencyToken\x12;\n" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
@@ -986,9 +1892,102 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\bfound_by\x18\x02 \x01(\tR\afoundBy\x12\x1f\n" +
 	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12>\n" +
 	"\rlast_found_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vlastFoundAtB\v\n" +
-	"\t_entities2g\n" +
+	"\t_entities\"\x13\n" +
+	"\x11StartSweepRequest\"\x95\x01\n" +
+	"\x12StartSweepResponse\x12\x19\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\x129\n" +
+	"\n" +
+	"started_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x1d\n" +
+	"\aresumed\x18\x03 \x01(\bH\x00R\aresumed\x88\x01\x01B\n" +
+	"\n" +
+	"\b_resumed\"\xa3\x01\n" +
+	"\x17ListHeldRemovalsRequest\x12!\n" +
+	"\fshow_decided\x18\x01 \x01(\bR\vshowDecided\x12)\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12\x1b\n" +
+	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xcd\x03\n" +
+	"\x18ListHeldRemovalsResponse\x12,\n" +
+	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\x12:\n" +
+	"\bentities\x18\x02 \x03(\v2\x1e.orgmirror.v1.RemovalCandidateR\bentities\x12&\n" +
+	"\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\x12\x1f\n" +
+	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
+	"\x11consistency_token\x18\x15 \x01(\tR\x10consistencyToken\x12;\n" +
+	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"mirroredAt\x127\n" +
+	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\t_position\"3\n" +
+	"\x16ApproveRemovalsRequest\x12\x19\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\"G\n" +
+	"\x17ApproveRemovalsResponse\x12,\n" +
+	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\"2\n" +
+	"\x15RejectRemovalsRequest\x12\x19\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\"F\n" +
+	"\x16RejectRemovalsResponse\x12,\n" +
+	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\"\x86\x05\n" +
+	"\n" +
+	"RemovalSet\x12\x19\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\x12\x1f\n" +
+	"\ventity_kind\x18\x02 \x01(\tR\n" +
+	"entityKind\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1f\n" +
+	"\bentities\x18\x04 \x01(\x03H\x00R\bentities\x88\x01\x01\x12\x17\n" +
+	"\x04live\x18\x05 \x01(\x03H\x01R\x04live\x88\x01\x01\x12&\n" +
+	"\fmax_removals\x18\x06 \x01(\x03H\x02R\vmaxRemovals\x88\x01\x01\x129\n" +
+	"\n" +
+	"started_at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12=\n" +
+	"\fcompleted_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vcompletedAt\x129\n" +
+	"\n" +
+	"decided_at\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\tdecidedAt\x12\x1f\n" +
+	"\bresigned\x18\n" +
+	" \x01(\x03H\x03R\bresigned\x88\x01\x01\x12\x1d\n" +
+	"\adeleted\x18\v \x01(\x03H\x04R\adeleted\x88\x01\x01\x12%\n" +
+	"\fout_of_range\x18\f \x01(\x03H\x05R\n" +
+	"outOfRange\x88\x01\x01\x12\x1f\n" +
+	"\bunproven\x18\r \x01(\x03H\x06R\bunproven\x88\x01\x01\x12\x1d\n" +
+	"\apresent\x18\x0e \x01(\x03H\aR\apresent\x88\x01\x01B\v\n" +
+	"\t_entitiesB\a\n" +
+	"\x05_liveB\x0f\n" +
+	"\r_max_removalsB\v\n" +
+	"\t_resignedB\n" +
+	"\n" +
+	"\b_deletedB\x0f\n" +
+	"\r_out_of_rangeB\v\n" +
+	"\t_unprovenB\n" +
+	"\n" +
+	"\b_present\"\xbb\x01\n" +
+	"\x10RemovalCandidate\x12\x19\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\x12\x1f\n" +
+	"\ventity_kind\x18\x02 \x01(\tR\n" +
+	"entityKind\x12\x1b\n" +
+	"\tentity_id\x18\x03 \x01(\tR\bentityId\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x18\n" +
+	"\averdict\x18\x05 \x01(\tR\averdict\x12\x17\n" +
+	"\x04code\x18\x06 \x01(\x05H\x00R\x04code\x88\x01\x01B\a\n" +
+	"\x05_code\"\x96\x02\n" +
+	"\bResource\x12\x1a\n" +
+	"\bresource\x18\x01 \x01(\tR\bresource\x12@\n" +
+	"\x0elast_polled_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\flastPolledAt\x12\x1f\n" +
+	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12\x1d\n" +
+	"\amissing\x18\x04 \x01(\x03H\x01R\amissing\x88\x01\x01\x12\x17\n" +
+	"\x04held\x18\x05 \x01(\x03H\x02R\x04held\x88\x01\x01\x121\n" +
+	"\brefusals\x18\x06 \x03(\v2\x15.orgmirror.v1.RefusalR\brefusalsB\v\n" +
+	"\t_entitiesB\n" +
+	"\n" +
+	"\b_missingB\a\n" +
+	"\x05_held\"a\n" +
+	"\aRefusal\x12\x1a\n" +
+	"\bendpoint\x18\x01 \x01(\tR\bendpoint\x12 \n" +
+	"\vpermissions\x18\x02 \x03(\tR\vpermissions\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\tR\aproblem2\xd8\x03\n" +
 	"\vSyncService\x12X\n" +
-	"\rGetSyncStatus\x12\".orgmirror.v1.GetSyncStatusRequest\x1a#.orgmirror.v1.GetSyncStatusResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
+	"\rGetSyncStatus\x12\".orgmirror.v1.GetSyncStatusRequest\x1a#.orgmirror.v1.GetSyncStatusResponse\x12O\n" +
+	"\n" +
+	"StartSweep\x12\x1f.orgmirror.v1.StartSweepRequest\x1a .orgmirror.v1.StartSweepResponse\x12a\n" +
+	"\x10ListHeldRemovals\x12%.orgmirror.v1.ListHeldRemovalsRequest\x1a&.orgmirror.v1.ListHeldRemovalsResponse\x12^\n" +
+	"\x0fApproveRemovals\x12$.orgmirror.v1.ApproveRemovalsRequest\x1a%.orgmirror.v1.ApproveRemovalsResponse\x12[\n" +
+	"\x0eRejectRemovals\x12#.orgmirror.v1.RejectRemovalsRequest\x1a$.orgmirror.v1.RejectRemovalsResponseB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (
 	file_orgmirror_v1_sync_service_proto_rawDescOnce sync.Once
@@ -1002,19 +2001,31 @@ func file_orgmirror_v1_sync_service_proto_rawDescGZIP() []byte {
 	return file_orgmirror_v1_sync_service_proto_rawDescData
 }
 
-var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_orgmirror_v1_sync_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_orgmirror_v1_sync_service_proto_goTypes = []any{
-	(*GetSyncStatusRequest)(nil),  // 0: orgmirror.v1.GetSyncStatusRequest
-	(*GetSyncStatusResponse)(nil), // 1: orgmirror.v1.GetSyncStatusResponse
-	(*Sweep)(nil),                 // 2: orgmirror.v1.Sweep
-	(*RunningSweep)(nil),          // 3: orgmirror.v1.RunningSweep
-	(*Counts)(nil),                // 4: orgmirror.v1.Counts
-	(*HeldRemovals)(nil),          // 5: orgmirror.v1.HeldRemovals
-	(*HiddenField)(nil),           // 6: orgmirror.v1.HiddenField
-	(*EventChannel)(nil),          // 7: orgmirror.v1.EventChannel
-	(*Drift)(nil),                 // 8: orgmirror.v1.Drift
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 10: google.protobuf.Duration
+	(*GetSyncStatusRequest)(nil),     // 0: orgmirror.v1.GetSyncStatusRequest
+	(*GetSyncStatusResponse)(nil),    // 1: orgmirror.v1.GetSyncStatusResponse
+	(*Sweep)(nil),                    // 2: orgmirror.v1.Sweep
+	(*RunningSweep)(nil),             // 3: orgmirror.v1.RunningSweep
+	(*Counts)(nil),                   // 4: orgmirror.v1.Counts
+	(*HeldRemovals)(nil),             // 5: orgmirror.v1.HeldRemovals
+	(*HiddenField)(nil),              // 6: orgmirror.v1.HiddenField
+	(*EventChannel)(nil),             // 7: orgmirror.v1.EventChannel
+	(*Drift)(nil),                    // 8: orgmirror.v1.Drift
+	(*StartSweepRequest)(nil),        // 9: orgmirror.v1.StartSweepRequest
+	(*StartSweepResponse)(nil),       // 10: orgmirror.v1.StartSweepResponse
+	(*ListHeldRemovalsRequest)(nil),  // 11: orgmirror.v1.ListHeldRemovalsRequest
+	(*ListHeldRemovalsResponse)(nil), // 12: orgmirror.v1.ListHeldRemovalsResponse
+	(*ApproveRemovalsRequest)(nil),   // 13: orgmirror.v1.ApproveRemovalsRequest
+	(*ApproveRemovalsResponse)(nil),  // 14: orgmirror.v1.ApproveRemovalsResponse
+	(*RejectRemovalsRequest)(nil),    // 15: orgmirror.v1.RejectRemovalsRequest
+	(*RejectRemovalsResponse)(nil),   // 16: orgmirror.v1.RejectRemovalsResponse
+	(*RemovalSet)(nil),               // 17: orgmirror.v1.RemovalSet
+	(*RemovalCandidate)(nil),         // 18: orgmirror.v1.RemovalCandidate
+	(*Resource)(nil),                 // 19: orgmirror.v1.Resource
+	(*Refusal)(nil),                  // 20: orgmirror.v1.Refusal
+	(*timestamppb.Timestamp)(nil),    // 21: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 22: google.protobuf.Duration
 }
 var file_orgmirror_v1_sync_service_proto_depIdxs = []int32{
 	2,  // 0: orgmirror.v1.GetSyncStatusResponse.last_complete_sweep:type_name -> orgmirror.v1.Sweep
@@ -1024,24 +2035,46 @@ var file_orgmirror_v1_sync_service_proto_depIdxs = []int32{
 	6,  // 4: orgmirror.v1.GetSyncStatusResponse.hidden_fields:type_name -> orgmirror.v1.HiddenField
 	7,  // 5: orgmirror.v1.GetSyncStatusResponse.event_channel:type_name -> orgmirror.v1.EventChannel
 	8,  // 6: orgmirror.v1.GetSyncStatusResponse.drift:type_name -> orgmirror.v1.Drift
-	9,  // 7: orgmirror.v1.GetSyncStatusResponse.next_sweep_at:type_name -> google.protobuf.Timestamp
-	9,  // 8: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	10, // 9: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
-	9,  // 10: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	9,  // 11: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
-	9,  // 12: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
-	9,  // 13: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
-	9,  // 14: orgmirror.v1.EventChannel.heard_at:type_name -> google.protobuf.Timestamp
-	10, // 15: orgmirror.v1.EventChannel.since_heard:type_name -> google.protobuf.Duration
-	9,  // 16: orgmirror.v1.EventChannel.checked_at:type_name -> google.protobuf.Timestamp
-	9,  // 17: orgmirror.v1.Drift.last_found_at:type_name -> google.protobuf.Timestamp
-	0,  // 18: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
-	1,  // 19: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
-	19, // [19:20] is the sub-list for method output_type
-	18, // [18:19] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	21, // 7: orgmirror.v1.GetSyncStatusResponse.next_sweep_at:type_name -> google.protobuf.Timestamp
+	19, // 8: orgmirror.v1.GetSyncStatusResponse.resources:type_name -> orgmirror.v1.Resource
+	21, // 9: orgmirror.v1.GetSyncStatusResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	22, // 10: orgmirror.v1.GetSyncStatusResponse.staleness:type_name -> google.protobuf.Duration
+	21, // 11: orgmirror.v1.GetSyncStatusResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	21, // 12: orgmirror.v1.Sweep.started_at:type_name -> google.protobuf.Timestamp
+	21, // 13: orgmirror.v1.Sweep.completed_at:type_name -> google.protobuf.Timestamp
+	21, // 14: orgmirror.v1.RunningSweep.started_at:type_name -> google.protobuf.Timestamp
+	21, // 15: orgmirror.v1.EventChannel.heard_at:type_name -> google.protobuf.Timestamp
+	22, // 16: orgmirror.v1.EventChannel.since_heard:type_name -> google.protobuf.Duration
+	21, // 17: orgmirror.v1.EventChannel.checked_at:type_name -> google.protobuf.Timestamp
+	21, // 18: orgmirror.v1.Drift.last_found_at:type_name -> google.protobuf.Timestamp
+	21, // 19: orgmirror.v1.StartSweepResponse.started_at:type_name -> google.protobuf.Timestamp
+	17, // 20: orgmirror.v1.ListHeldRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
+	18, // 21: orgmirror.v1.ListHeldRemovalsResponse.entities:type_name -> orgmirror.v1.RemovalCandidate
+	21, // 22: orgmirror.v1.ListHeldRemovalsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	22, // 23: orgmirror.v1.ListHeldRemovalsResponse.staleness:type_name -> google.protobuf.Duration
+	21, // 24: orgmirror.v1.ListHeldRemovalsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	17, // 25: orgmirror.v1.ApproveRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
+	17, // 26: orgmirror.v1.RejectRemovalsResponse.sets:type_name -> orgmirror.v1.RemovalSet
+	21, // 27: orgmirror.v1.RemovalSet.started_at:type_name -> google.protobuf.Timestamp
+	21, // 28: orgmirror.v1.RemovalSet.completed_at:type_name -> google.protobuf.Timestamp
+	21, // 29: orgmirror.v1.RemovalSet.decided_at:type_name -> google.protobuf.Timestamp
+	21, // 30: orgmirror.v1.Resource.last_polled_at:type_name -> google.protobuf.Timestamp
+	20, // 31: orgmirror.v1.Resource.refusals:type_name -> orgmirror.v1.Refusal
+	0,  // 32: orgmirror.v1.SyncService.GetSyncStatus:input_type -> orgmirror.v1.GetSyncStatusRequest
+	9,  // 33: orgmirror.v1.SyncService.StartSweep:input_type -> orgmirror.v1.StartSweepRequest
+	11, // 34: orgmirror.v1.SyncService.ListHeldRemovals:input_type -> orgmirror.v1.ListHeldRemovalsRequest
+	13, // 35: orgmirror.v1.SyncService.ApproveRemovals:input_type -> orgmirror.v1.ApproveRemovalsRequest
+	15, // 36: orgmirror.v1.SyncService.RejectRemovals:input_type -> orgmirror.v1.RejectRemovalsRequest
+	1,  // 37: orgmirror.v1.SyncService.GetSyncStatus:output_type -> orgmirror.v1.GetSyncStatusResponse
+	10, // 38: orgmirror.v1.SyncService.StartSweep:output_type -> orgmirror.v1.StartSweepResponse
+	12, // 39: orgmirror.v1.SyncService.ListHeldRemovals:output_type -> orgmirror.v1.ListHeldRemovalsResponse
+	14, // 40: orgmirror.v1.SyncService.ApproveRemovals:output_type -> orgmirror.v1.ApproveRemovalsResponse
+	16, // 41: orgmirror.v1.SyncService.RejectRemovals:output_type -> orgmirror.v1.RejectRemovalsResponse
+	37, // [37:42] is the sub-list for method output_type
+	32, // [32:37] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_sync_service_proto_init() }
@@ -1055,13 +2088,18 @@ func file_orgmirror_v1_sync_service_proto_init() {
 	file_orgmirror_v1_sync_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[7].OneofWrappers = []any{}
 	file_orgmirror_v1_sync_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[12].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[17].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[18].OneofWrappers = []any{}
+	file_orgmirror_v1_sync_service_proto_msgTypes[19].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_orgmirror_v1_sync_service_proto_rawDesc), len(file_orgmirror_v1_sync_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,18 +19,53 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	SyncService_GetSyncStatus_FullMethodName = "/orgmirror.v1.SyncService/GetSyncStatus"
+	SyncService_GetSyncStatus_FullMethodName    = "/orgmirror.v1.SyncService/GetSyncStatus"
+	SyncService_StartSweep_FullMethodName       = "/orgmirror.v1.SyncService/StartSweep"
+	SyncService_ListHeldRemovals_FullMethodName = "/orgmirror.v1.SyncService/ListHeldRemovals"
+	SyncService_ApproveRemovals_FullMethodName  = "/orgmirror.v1.SyncService/ApproveRemovals"
+	SyncService_RejectRemovals_FullMethodName   = "/orgmirror.v1.SyncService/RejectRemovals"
 )
 
 // SyncServiceClient is the client API for SyncService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// SyncService says how complete and how fresh the mirror is. It needs the same
-// credentials as DirectoryService.
+// SyncService says how complete and how fresh the mirror is, and lets operators
+// see to it. It needs the same credentials as DirectoryService. GetSyncStatus is
+// for every client; all else is for the role operator, and PERMISSION_DENIED
+// (ROLE_NOT_PERMITTED) for others.
 type SyncServiceClient interface {
 	// GetSyncStatus reads the state of the mirror, all of it at one instant.
 	GetSyncStatus(ctx context.Context, in *GetSyncStatusRequest, opts ...grpc.CallOption) (*GetSyncStatusResponse, error)
+	// StartSweep begins a complete walk of everything that the mirror may see, or
+	// goes on with one that was interrupted, and answers when it has begun. The walk
+	// takes minutes: GetSyncStatus tells how far it is (running_sweep). It keeps to
+	// Feishu's limits and to the configured budget, gives way to a `backfill`, which
+	// goes on with it, and is tried again until it is complete.
+	//
+	// ABORTED (SWEEP_RUNNING) while one is under way, here or in another process.
+	// RESOURCE_EXHAUSTED (CALL_BUDGET_SPENT) where this month's calls are spent,
+	// FAILED_PRECONDITION (FEISHU_NOT_CONFIGURED) where the service has no app,
+	// UNAVAILABLE (FEISHU_UNAVAILABLE) where Feishu cannot be asked. After
+	// DEADLINE_EXCEEDED it may have begun all the same.
+	StartSweep(ctx context.Context, in *StartSweepRequest, opts ...grpc.CallOption) (*StartSweepResponse, error)
+	// ListHeldRemovals lists whom the last complete sweep did not see and who may
+	// not go without somebody's approval.
+	ListHeldRemovals(ctx context.Context, in *ListHeldRemovalsRequest, opts ...grpc.CallOption) (*ListHeldRemovalsResponse, error)
+	// ApproveRemovals has Feishu asked for each whom a sweep holds, and removes who
+	// is proven to be gone. It answers when the decision is stored; asking takes
+	// its time, and goes on after a restart with the next sweep: the sets' state is
+	// "proving" until then. To approve what is approved already is no error.
+	//
+	// NOT_FOUND (SWEEP_NOT_FOUND) for an id that no complete sweep has,
+	// FAILED_PRECONDITION where a later sweep has looked again
+	// (REMOVALS_SUPERSEDED) or nothing waits for a decision (NOTHING_HELD). Since
+	// Feishu is asked, everything that StartSweep may answer, too.
+	ApproveRemovals(ctx context.Context, in *ApproveRemovalsRequest, opts ...grpc.CallOption) (*ApproveRemovalsResponse, error)
+	// RejectRemovals keeps all whom a sweep holds. The next sweep holds them again
+	// if it does not see them either. Errors are those of ApproveRemovals; Feishu is
+	// not asked.
+	RejectRemovals(ctx context.Context, in *RejectRemovalsRequest, opts ...grpc.CallOption) (*RejectRemovalsResponse, error)
 }
 
 type syncServiceClient struct {
@@ -51,15 +86,86 @@ func (c *syncServiceClient) GetSyncStatus(ctx context.Context, in *GetSyncStatus
 	return out, nil
 }
 
+func (c *syncServiceClient) StartSweep(ctx context.Context, in *StartSweepRequest, opts ...grpc.CallOption) (*StartSweepResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StartSweepResponse)
+	err := c.cc.Invoke(ctx, SyncService_StartSweep_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *syncServiceClient) ListHeldRemovals(ctx context.Context, in *ListHeldRemovalsRequest, opts ...grpc.CallOption) (*ListHeldRemovalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHeldRemovalsResponse)
+	err := c.cc.Invoke(ctx, SyncService_ListHeldRemovals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *syncServiceClient) ApproveRemovals(ctx context.Context, in *ApproveRemovalsRequest, opts ...grpc.CallOption) (*ApproveRemovalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApproveRemovalsResponse)
+	err := c.cc.Invoke(ctx, SyncService_ApproveRemovals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *syncServiceClient) RejectRemovals(ctx context.Context, in *RejectRemovalsRequest, opts ...grpc.CallOption) (*RejectRemovalsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RejectRemovalsResponse)
+	err := c.cc.Invoke(ctx, SyncService_RejectRemovals_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // SyncServiceServer is the server API for SyncService service.
 // All implementations must embed UnimplementedSyncServiceServer
 // for forward compatibility.
 //
-// SyncService says how complete and how fresh the mirror is. It needs the same
-// credentials as DirectoryService.
+// SyncService says how complete and how fresh the mirror is, and lets operators
+// see to it. It needs the same credentials as DirectoryService. GetSyncStatus is
+// for every client; all else is for the role operator, and PERMISSION_DENIED
+// (ROLE_NOT_PERMITTED) for others.
 type SyncServiceServer interface {
 	// GetSyncStatus reads the state of the mirror, all of it at one instant.
 	GetSyncStatus(context.Context, *GetSyncStatusRequest) (*GetSyncStatusResponse, error)
+	// StartSweep begins a complete walk of everything that the mirror may see, or
+	// goes on with one that was interrupted, and answers when it has begun. The walk
+	// takes minutes: GetSyncStatus tells how far it is (running_sweep). It keeps to
+	// Feishu's limits and to the configured budget, gives way to a `backfill`, which
+	// goes on with it, and is tried again until it is complete.
+	//
+	// ABORTED (SWEEP_RUNNING) while one is under way, here or in another process.
+	// RESOURCE_EXHAUSTED (CALL_BUDGET_SPENT) where this month's calls are spent,
+	// FAILED_PRECONDITION (FEISHU_NOT_CONFIGURED) where the service has no app,
+	// UNAVAILABLE (FEISHU_UNAVAILABLE) where Feishu cannot be asked. After
+	// DEADLINE_EXCEEDED it may have begun all the same.
+	StartSweep(context.Context, *StartSweepRequest) (*StartSweepResponse, error)
+	// ListHeldRemovals lists whom the last complete sweep did not see and who may
+	// not go without somebody's approval.
+	ListHeldRemovals(context.Context, *ListHeldRemovalsRequest) (*ListHeldRemovalsResponse, error)
+	// ApproveRemovals has Feishu asked for each whom a sweep holds, and removes who
+	// is proven to be gone. It answers when the decision is stored; asking takes
+	// its time, and goes on after a restart with the next sweep: the sets' state is
+	// "proving" until then. To approve what is approved already is no error.
+	//
+	// NOT_FOUND (SWEEP_NOT_FOUND) for an id that no complete sweep has,
+	// FAILED_PRECONDITION where a later sweep has looked again
+	// (REMOVALS_SUPERSEDED) or nothing waits for a decision (NOTHING_HELD). Since
+	// Feishu is asked, everything that StartSweep may answer, too.
+	ApproveRemovals(context.Context, *ApproveRemovalsRequest) (*ApproveRemovalsResponse, error)
+	// RejectRemovals keeps all whom a sweep holds. The next sweep holds them again
+	// if it does not see them either. Errors are those of ApproveRemovals; Feishu is
+	// not asked.
+	RejectRemovals(context.Context, *RejectRemovalsRequest) (*RejectRemovalsResponse, error)
 	mustEmbedUnimplementedSyncServiceServer()
 }
 
@@ -72,6 +178,18 @@ type UnimplementedSyncServiceServer struct{}
 
 func (UnimplementedSyncServiceServer) GetSyncStatus(context.Context, *GetSyncStatusRequest) (*GetSyncStatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetSyncStatus not implemented")
+}
+func (UnimplementedSyncServiceServer) StartSweep(context.Context, *StartSweepRequest) (*StartSweepResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method StartSweep not implemented")
+}
+func (UnimplementedSyncServiceServer) ListHeldRemovals(context.Context, *ListHeldRemovalsRequest) (*ListHeldRemovalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHeldRemovals not implemented")
+}
+func (UnimplementedSyncServiceServer) ApproveRemovals(context.Context, *ApproveRemovalsRequest) (*ApproveRemovalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveRemovals not implemented")
+}
+func (UnimplementedSyncServiceServer) RejectRemovals(context.Context, *RejectRemovalsRequest) (*RejectRemovalsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RejectRemovals not implemented")
 }
 func (UnimplementedSyncServiceServer) mustEmbedUnimplementedSyncServiceServer() {}
 func (UnimplementedSyncServiceServer) testEmbeddedByValue()                     {}
@@ -112,6 +230,78 @@ func _SyncService_GetSyncStatus_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _SyncService_StartSweep_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StartSweepRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SyncServiceServer).StartSweep(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SyncService_StartSweep_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SyncServiceServer).StartSweep(ctx, req.(*StartSweepRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SyncService_ListHeldRemovals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHeldRemovalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SyncServiceServer).ListHeldRemovals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SyncService_ListHeldRemovals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SyncServiceServer).ListHeldRemovals(ctx, req.(*ListHeldRemovalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SyncService_ApproveRemovals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveRemovalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SyncServiceServer).ApproveRemovals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SyncService_ApproveRemovals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SyncServiceServer).ApproveRemovals(ctx, req.(*ApproveRemovalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _SyncService_RejectRemovals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RejectRemovalsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(SyncServiceServer).RejectRemovals(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: SyncService_RejectRemovals_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(SyncServiceServer).RejectRemovals(ctx, req.(*RejectRemovalsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // SyncService_ServiceDesc is the grpc.ServiceDesc for SyncService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -122,6 +312,22 @@ var SyncService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetSyncStatus",
 			Handler:    _SyncService_GetSyncStatus_Handler,
+		},
+		{
+			MethodName: "StartSweep",
+			Handler:    _SyncService_StartSweep_Handler,
+		},
+		{
+			MethodName: "ListHeldRemovals",
+			Handler:    _SyncService_ListHeldRemovals_Handler,
+		},
+		{
+			MethodName: "ApproveRemovals",
+			Handler:    _SyncService_ApproveRemovals_Handler,
+		},
+		{
+			MethodName: "RejectRemovals",
+			Handler:    _SyncService_RejectRemovals_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
