@@ -25,6 +25,7 @@ func newRoot() *cobra.Command {
 			"the next run (within a day). What did not change is not written. It runs beside `mirror serve`, or without.\n\n" +
 			"Whom a complete walk did not see is asked for, and removed when Feishu proves that they are gone. Are they more than\n" +
 			"--max-removals, or all there are, then they are held until somebody decides: backfill removals. The exit code is 4.\n\n" +
+			"Where the configuration file lists several companies it walks one after the other, or the one that --tenant names.\n\n" +
 			cli.Help(),
 		Args:    cobra.NoArgs,
 		Version: cli.Version(version),
@@ -81,13 +82,54 @@ func (b *backfill) withDatabase(run func(context.Context) error, required ...str
 	}
 }
 
-func (b *backfill) plan(ctx context.Context) (err error) {
-	c, err := app.OpenPlan(ctx, b.cfg, b.db, b.logger)
+// each does something for each company that the settings name. One that fails
+// keeps it from no other.
+func (b *backfill) each(ctx context.Context, do func(context.Context, config.Config) error) error {
+	var failed, held []error
+	for _, cfg := range b.cfg.EachTenant() {
+		if cfg.Several && b.format == "text" {
+			fmt.Fprintf(b.stdout, "Company %s\n\n", cfg.FeishuTenantKey)
+		}
+		err := do(ctx, cfg)
+		if err != nil && cfg.Several {
+			err = fmt.Errorf("company %s: %w", cfg.FeishuTenantKey, err)
+		}
+		switch {
+		case errors.Is(err, crawl.ErrHeld):
+			held = append(held, err)
+		case err != nil:
+			failed = append(failed, err)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(failed) == 0 {
+		return errors.Join(held...)
+	}
+	for _, err := range held { // that something waits for a decision is not the exit code where something failed
+		failed = append(failed, errors.New(err.Error()))
+	}
+	return errors.Join(failed...)
+}
+
+// loggerOf says with each line of which company it is, where there are several.
+func (b *backfill) loggerOf(cfg config.Config) *slog.Logger {
+	if !cfg.Several {
+		return b.logger
+	}
+	return b.logger.With(slog.String("tenant", cfg.FeishuTenantKey))
+}
+
+func (b *backfill) plan(ctx context.Context) error { return b.each(ctx, b.planOne) }
+
+func (b *backfill) planOne(ctx context.Context, cfg config.Config) (err error) {
+	c, err := app.OpenPlan(ctx, cfg, b.db, b.loggerOf(cfg))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	plan, err := c.Plan(ctx, b.cfg.FeishuRates)
+	plan, err := c.Plan(ctx, cfg.FeishuRates)
 	if err != nil {
 		return err
 	}
@@ -98,9 +140,11 @@ func (b *backfill) plan(ctx context.Context) (err error) {
 	return nil
 }
 
-func (b *backfill) walk(ctx context.Context) (err error) {
+func (b *backfill) walk(ctx context.Context) error { return b.each(ctx, b.walkOne) }
+
+func (b *backfill) walkOne(ctx context.Context, cfg config.Config) (err error) {
 	progress := report.NewProgress(b.stderr)
-	c, err := app.OpenCrawl(ctx, b.cfg, b.db, b.logger, progress.Update)
+	c, err := app.OpenCrawl(ctx, cfg, b.db, b.loggerOf(cfg), progress.Update)
 	if err != nil {
 		return err
 	}

@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/app"
+	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/cmd/internal/report"
 	"github.com/orgmirror/orgmirror/internal/crawl"
 )
@@ -37,6 +40,7 @@ func (b *backfill) listRemovals(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	list = slices.DeleteFunc(list, func(r crawl.Removals) bool { return !b.concerned(r.TenantKey) })
 	if b.format == "json" {
 		return report.WriteJSON(b.stdout, list)
 	}
@@ -44,7 +48,32 @@ func (b *backfill) listRemovals(ctx context.Context) error {
 	return nil
 }
 
+// concerned reports whether a company is one of those that the settings name; all
+// are, where they name none.
+func (b *backfill) concerned(tenantKey string) bool {
+	return slices.ContainsFunc(b.cfg.EachTenant(), func(c config.Config) bool {
+		return c.FeishuTenantKey == "" || c.FeishuTenantKey == tenantKey
+	})
+}
+
+// ofSweep are the settings of the company that a walk was of.
+func (b *backfill) ofSweep(ctx context.Context) (config.Config, error) {
+	tenantKey, err := crawl.TenantOf(ctx, b.db.Pool, b.args[0])
+	if err != nil {
+		return config.Config{}, err
+	}
+	for _, cfg := range b.cfg.EachTenant() {
+		if cfg.FeishuTenantKey == "" || cfg.FeishuTenantKey == tenantKey {
+			return cfg, nil
+		}
+	}
+	return config.Config{}, fmt.Errorf("%q: %w; this one is of a company that the settings do not name", b.args[0], crawl.ErrUnknownSweep)
+}
+
 func (b *backfill) showRemovals(ctx context.Context) error {
+	if _, err := b.ofSweep(ctx); err != nil {
+		return err
+	}
 	removals, candidates, err := crawl.ShowRemovals(ctx, b.db.Pool, b.args[0])
 	if err != nil {
 		return err
@@ -61,7 +90,11 @@ func (b *backfill) showRemovals(ctx context.Context) error {
 }
 
 func (b *backfill) approve(ctx context.Context) (err error) {
-	c, err := app.OpenCrawl(ctx, b.cfg, b.db, b.logger, nil)
+	cfg, err := b.ofSweep(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := app.OpenCrawl(ctx, cfg, b.db, b.logger, nil)
 	if err != nil {
 		return err
 	}
@@ -71,7 +104,11 @@ func (b *backfill) approve(ctx context.Context) (err error) {
 }
 
 func (b *backfill) reject(ctx context.Context) error {
-	return b.decided(crawl.RejectRemovals(ctx, b.db.Pool, b.cfg.FeishuTenantKey, b.args[0]))
+	cfg, err := b.ofSweep(ctx)
+	if err != nil {
+		return err
+	}
+	return b.decided(crawl.RejectRemovals(ctx, b.db.Pool, cfg.FeishuTenantKey, b.args[0]))
 }
 
 // decided says what has become of a set.

@@ -8,25 +8,33 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/app"
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
+	"github.com/orgmirror/orgmirror/internal/query"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
 // callTimeout is for one call: the service answers in milliseconds or not at all.
 const callTimeout = 10 * time.Second
 
-// bearer sends a client's id and secret with each call.
-type bearer string
+// bearer sends a client's id and secret with each call, and the company that it is
+// about where somebody named one.
+type bearer struct{ client, tenant string }
 
 func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
-	return map[string]string{"authorization": "Bearer " + string(b)}, nil
+	md := map[string]string{"authorization": "Bearer " + b.client}
+	if b.tenant != "" {
+		md[strings.ToLower(query.TenantHeader)] = b.tenant
+	}
+	return md, nil
 }
 
 // RequireTransportSecurity says no: the service listens on this machine unless
@@ -43,6 +51,7 @@ func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1
 // calling makes a command that calls a running service.
 func calling(cmd *cobra.Command, call func(cmd *cobra.Command, conn grpc.ClientConnInterface, args []string) error) *cobra.Command {
 	config.Register(cmd.Flags(), config.Client)
+	config.RegisterOnly(cmd.Flags(), "tenant")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		cfg, err := app.Settings(cmd, "client")
 		if err != nil {
@@ -51,9 +60,17 @@ func calling(cmd *cobra.Command, call func(cmd *cobra.Command, conn grpc.ClientC
 		if id, secret, ok := strings.Cut(cfg.Client, ":"); !ok || id == "" || secret == "" {
 			return cli.Usage(fmt.Errorf("%s: must be id:secret", config.Variable("client")))
 		}
+		transport := insecure.NewCredentials()
+		secure, err := app.ClientTLS(cfg)
+		if err != nil {
+			return err
+		}
+		if secure != nil {
+			transport = credentials.NewTLS(secure)
+		}
 		conn, err := grpc.NewClient(cfg.Addr,
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithPerRPCCredentials(bearer(cfg.Client)),
+			grpc.WithTransportCredentials(transport),
+			grpc.WithPerRPCCredentials(bearer{cfg.Client, cfg.Tenant}),
 			grpc.WithUnaryInterceptor(withTimeout),
 		)
 		if err != nil {
@@ -91,10 +108,24 @@ func explain(err error, cfg config.Config) error {
 	text := s.Message()
 	switch s.Code() {
 	case codes.Unavailable:
-		text = fmt.Sprintf("%s: is `mirror serve` running, and does %s lead to its gRPC address?", text, config.Variable("addr"))
+		text = fmt.Sprintf("%s: is `mirror serve` running, does %s lead to its gRPC address, and do both speak TLS or neither (%s)?",
+			text, config.Variable("addr"), config.Variable("tls"))
 	case codes.Unauthenticated:
 		text = fmt.Sprintf("%s: %s must be one of the service's %s", text, config.Variable("client"), config.Variable("api_clients"))
 	default:
+		if reasonOf(s) == "TENANT_MISSING" {
+			text = fmt.Sprintf("%s (%s)", text, config.Variable("tenant"))
+		}
 	}
 	return answered{fmt.Sprintf("ask %s: %s", cfg.Addr, text), err}
+}
+
+// reasonOf is the reason of a status, for programs.
+func reasonOf(s *status.Status) string {
+	for _, detail := range s.Details() {
+		if info, ok := detail.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
 }

@@ -22,7 +22,8 @@ func newDoctor() *cobra.Command {
 		Long: "doctor looks at the database, its schema and how far the tables are behind the log; asks Feishu whether the app is\n" +
 			"accepted, which company it is of, how much of it it may see, and by a sample of objects which permissions show; compares\n" +
 			"the clocks; counts strangers on the app's event channel, where Feishu tells; and looks whether the webhook's address is\n" +
-			"served on this machine. It makes about a dozen calls, within the budget, and changes nothing.\n\n" +
+			"served on this machine. It makes about a dozen calls, within the budget, and changes nothing. Where the configuration file\n" +
+			"lists several companies it does so for each, or for the one that --tenant names.\n\n" +
 			"One line a check: OK, WARN (works, and lacks something), FAIL (cannot work) or SKIP (cannot be found out). The exit code is\n" +
 			"that of the first FAIL, and 0 without one.",
 		Args: cobra.NoArgs,
@@ -67,7 +68,12 @@ func printFindings(w io.Writer, findings []probe.Finding) {
 	for _, f := range findings {
 		width = max(width, len(f.Check))
 	}
+	of := ""
 	for _, f := range findings {
+		if f.TenantKey != of {
+			of = f.TenantKey
+			fmt.Fprintf(w, "Company %s\n", printable(of))
+		}
 		text := oneLine(f.Says)
 		if f.Do != "" {
 			text += " → " + f.Do

@@ -33,7 +33,9 @@ func newServe() *cobra.Command {
 		ctx := cmd.Context()
 		logger := app.Logger(cmd.ErrOrStderr(), cfg, false)
 		logger.LogAttrs(ctx, slog.LevelInfo, "mirror starts", slog.String("version", cli.Version(version)), slog.Any("configuration", cfg))
-		warnOfNoEvents(ctx, cfg, logger)
+		for _, one := range cfg.EachTenant() {
+			warnOfNoEvents(ctx, one, logger)
+		}
 		db, err := app.OpenDatabase(ctx, cfg, logger)
 		if err != nil {
 			return err
@@ -60,6 +62,6 @@ func warnOfNoEvents(ctx context.Context, cfg config.Config, logger *slog.Logger)
 		return
 	}
 	logger.LogAttrs(ctx, slog.LevelWarn, "no events are received, so changes in feishu are seen by the next backfill only",
-		slog.String("hint", "set "+config.Variable("feishu_verification_token")+" and "+config.Variable("feishu_encrypt_key")+
+		slog.String("tenant", cfg.FeishuTenantKey), slog.String("hint", "set "+config.Variable("feishu_verification_token")+" and "+config.Variable("feishu_encrypt_key")+
 			" for the webhook, or "+config.Variable("events")+" to websocket or none"))
 }

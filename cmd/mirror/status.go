@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/cmd/internal/report"
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/query"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
@@ -30,7 +32,8 @@ func newStatus() *cobra.Command {
 			"  held        removals wait for a decision: backfill removals list, backfill resources list\n" +
 			"  stale       the last walk is older than two sweep intervals, the tables are behind the log, or no events could come in\n" +
 			"              for 15 minutes\n" +
-			"  complete    none of these",
+			"  complete    none of these\n" +
+			"Where there are several companies it says so of each, or of the one that --tenant names.",
 		Args: cobra.NoArgs,
 	}
 	config.Register(cmd.Flags(), config.Database, config.Tenant)
@@ -46,22 +49,56 @@ func newStatus() *cobra.Command {
 			return err
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
-		service, err := query.New(cmd.Context(), query.Config{
-			Pool: db.Pool, Log: noWait{}, TenantKey: cfg.FeishuTenantKey, Logger: logger,
-			SweepInterval: app.SweepInterval(cfg), MonthlyCalls: cfg.FeishuMonthlyCalls,
-		})
-		if err != nil {
-			return err
-		}
-		defer service.Close()
-		status, err := service.GetSyncStatus(cmd.Context(), &orgmirrorv1.GetSyncStatusRequest{})
-		if err != nil {
-			return err
-		}
-		printStatus(cmd.OutOrStdout(), status)
-		return nil
+		return printStatuses(cmd, cfg, db, logger)
 	}
 	return cmd
+}
+
+// printStatuses prints the status of each company that the settings name; where
+// they name none, of each that the log is of.
+func printStatuses(cmd *cobra.Command, cfg config.Config, db *app.Database, logger *slog.Logger) error {
+	ctx := cmd.Context()
+	asked := query.Config{Pool: db.Pool, Log: noWait{}, Logger: logger}
+	app.QueryTenants(cfg, db, &asked)
+	if cfg.Tenants == nil && cfg.FeishuTenantKey == "" && cfg.FeishuAppID == "" {
+		owners, err := eventlog.ReadOwners(ctx, db.Pool)
+		if err != nil {
+			return err
+		}
+		for _, owner := range owners {
+			asked.Tenants = append(asked.Tenants, query.Tenant{Key: owner.TenantKey, SweepInterval: asked.SweepInterval, MonthlyCalls: asked.MonthlyCalls})
+		}
+	}
+	service, err := query.New(ctx, asked)
+	if err != nil {
+		return err
+	}
+	defer service.Close()
+	of := []string{""} // the only one
+	if len(asked.Tenants) > 0 {
+		of = nil
+		for _, tenant := range asked.Tenants {
+			of = append(of, tenant.Key)
+		}
+	}
+	for i, key := range of {
+		about := ctx
+		if key != "" {
+			about = query.OfTenant(ctx, key)
+		}
+		status, err := service.GetSyncStatus(about, &orgmirrorv1.GetSyncStatusRequest{})
+		if err != nil {
+			return err
+		}
+		if len(of) > 1 || cfg.Tenants != nil {
+			if i > 0 {
+				fmt.Fprintln(cmd.OutOrStdout())
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%-24s %s\n", "company", printable(key))
+		}
+		printStatus(cmd.OutOrStdout(), status)
+	}
+	return nil
 }
 
 // noWait stands in for the log, which is needed to wait for fresher data only;

@@ -122,6 +122,7 @@ type Progress struct {
 // Summary is what a walk came to.
 type Summary struct {
 	SweepID     string                   `json:"sweep_id"`
+	TenantKey   string                   `json:"tenant_key"`
 	Resumed     bool                     `json:"resumed"`
 	Range       string                   `json:"range"`       // all, or scoped
 	Departments int64                    `json:"departments"` // without the root
@@ -254,7 +255,7 @@ func tally(sets []RemovalSet) (candidates, held, removed, unproven map[directory
 func (c *Crawler) summary(s *sweep, began time.Time) Summary {
 	stats, _ := c.cfg.Counter.Snapshot()
 	return Summary{
-		SweepID: s.id, Resumed: s.resumed, Range: string(s.scope),
+		SweepID: s.id, TenantKey: c.cfg.TenantKey, Resumed: s.resumed, Range: string(s.scope),
 		Departments: s.belowRoot(), Users: s.users, Memberships: s.memberships,
 		Appended: s.Appended, Unchanged: s.Unchanged, Unreadable: s.Unreadable,
 		Calls: stats.Calls, Retries: stats.Retries, Waited: stats.Waited, Took: time.Since(began),

@@ -29,6 +29,7 @@ var (
 // Removals are the sets of one sweep.
 type Removals struct {
 	SweepID     string       `json:"sweep_id"`
+	TenantKey   string       `json:"tenant_key"`
 	StartedAt   time.Time    `json:"started_at"`
 	CompletedAt time.Time    `json:"completed_at"`
 	Sets        []RemovalSet `json:"sets"`
@@ -64,22 +65,26 @@ type Candidate struct {
 }
 
 const selectSweeps = `
-SELECT s.sweep_id::text, s.started_at, s.completed_at
-FROM mirror.sweep s
-WHERE s.state = 'complete'
-  AND EXISTS (SELECT FROM mirror.removal_set r WHERE r.sweep_id = s.sweep_id AND r.candidates > 0)
-ORDER BY s.completed_at DESC
-LIMIT 20`
+SELECT sweep_id, tenant_key, started_at, completed_at
+FROM (
+    SELECT s.sweep_id::text, s.tenant_key, s.started_at, s.completed_at,
+           row_number() OVER (PARTITION BY s.tenant_key ORDER BY s.completed_at DESC) AS n
+    FROM mirror.sweep s
+    WHERE s.state = 'complete'
+      AND EXISTS (SELECT FROM mirror.removal_set r WHERE r.sweep_id = s.sweep_id AND r.candidates > 0)
+) AS l
+WHERE n <= 20
+ORDER BY completed_at DESC`
 
-// ListRemovals returns the last complete sweeps that missed somebody, the newest
-// first.
+// ListRemovals returns the last complete sweeps of each company that missed
+// somebody, the newest first.
 func ListRemovals(ctx context.Context, pool *pgxpool.Pool) ([]Removals, error) {
 	rows, err := pool.Query(ctx, selectSweeps)
 	if err != nil {
 		return nil, fmt.Errorf("list the removals: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r Removals, err error) {
-		err = row.Scan(&r.SweepID, &r.StartedAt, &r.CompletedAt)
+		err = row.Scan(&r.SweepID, &r.TenantKey, &r.StartedAt, &r.CompletedAt)
 		return r, err
 	})
 	if err != nil {
@@ -94,7 +99,7 @@ func ListRemovals(ctx context.Context, pool *pgxpool.Pool) ([]Removals, error) {
 }
 
 const selectSweep = `
-SELECT sweep_id::text, started_at, completed_at
+SELECT sweep_id::text, tenant_key, started_at, completed_at
 FROM mirror.sweep
 WHERE sweep_id = @sweep_id AND state = 'complete' AND @tenant_key IN ('', tenant_key)`
 
@@ -109,7 +114,7 @@ func removalsOf(ctx context.Context, db querier, tenantKey, sweepID string) (Rem
 		return Removals{}, fmt.Errorf("read the walk: %w", err)
 	}
 	r, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (r Removals, err error) {
-		err = row.Scan(&r.SweepID, &r.StartedAt, &r.CompletedAt)
+		err = row.Scan(&r.SweepID, &r.TenantKey, &r.StartedAt, &r.CompletedAt)
 		return r, err
 	})
 	switch {

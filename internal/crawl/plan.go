@@ -18,6 +18,7 @@ import (
 
 // Plan is what a walk would cost.
 type Plan struct {
+	TenantKey string `json:"tenant_key"`
 	// Asked is set where Feishu was asked for the departments; after a first
 	// complete sweep the read model knows, and nothing is sent.
 	Asked       bool             `json:"asked"`
@@ -46,7 +47,7 @@ func (c *Crawler) Plan(ctx context.Context, rates Rates) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("read what the last sweep saw: %w", err)
 	}
-	p := Plan{People: people, Calls: map[string]int64{
+	p := Plan{TenantKey: c.cfg.TenantKey, People: people, Calls: map[string]int64{
 		feishu.EndpointTenant: 1, feishu.EndpointDepartment: 1,
 	}}
 	if err := c.pollCalls(ctx, &p); err != nil {

@@ -64,6 +64,9 @@ func (g *polling) holds(ctx context.Context, r *reading, absent map[string]*know
 	case len(absent) == 0:
 	case r.kind == directory.KindGroup, r.kind == directory.KindUnit:
 		is = g.cfg.MaxRemovals.holds(int64(len(absent)), int64(len(absent)+len(r.seen)))
+		if is && r.kind == directory.KindGroup {
+			is, err = g.inRange(ctx, absent)
+		}
 	case r.kind == directory.KindScopeNode:
 		return g.emptiedScope(ctx, r, absent)
 	case r.kind == directory.KindCustomAttribute: // the company's switch: they are out of range, and no value is lost
@@ -79,6 +82,28 @@ func (g *polling) holds(ctx context.Context, r *reading, absent map[string]*know
 		held = absent
 	}
 	return held, err
+}
+
+const selectRange = `
+SELECT coalesce((SELECT range FROM mirror.sweep WHERE tenant_key = @tenant_key ORDER BY started_at DESC LIMIT 1), 'all')`
+
+// inRange reports whether the app may see some of the groups that its list lacks, as
+// far as another list tells: an app with a part of the company lists those groups that
+// are nodes of its range. Of one that sees everybody nothing more is asked.
+func (g *polling) inRange(ctx context.Context, absent map[string]*known) (bool, error) {
+	var last scope
+	if err := g.cfg.Pool.QueryRow(ctx, selectRange, g.args(nil)).Scan(&last); err != nil {
+		return false, fmt.Errorf("read the range of the last sweep: %w", err)
+	}
+	if last == scopeAll {
+		return true, nil
+	}
+	for id := range absent {
+		if in, err := g.inScope(ctx, id); in || err != nil {
+			return in, err
+		}
+	}
+	return false, nil
 }
 
 // unexpected reports whether a group is said to have members of a sort of which its
@@ -133,6 +158,10 @@ func (g *polling) emptiedScope(ctx context.Context, r *reading, absent map[strin
 	for id := range r.seen {
 		of, _, _ := strings.Cut(id, "/")
 		delete(lost, of)
+	}
+	if len(r.seen) > 0 { // of people alone an answer may say nothing
+		delete(lost, directory.LinkDepartment)
+		delete(lost, directory.LinkGroup)
 	}
 	held := map[string]*known{}
 	for of, ids := range lost {

@@ -103,7 +103,7 @@ func NewRereader(cfg RereadConfig) (*Rereader, error) {
 	}
 	if cfg.Metrics == nil {
 		var err error
-		if cfg.Metrics, err = NewRereadMetrics(nil, cfg.Pool); err != nil {
+		if cfg.Metrics, err = NewRereadMetrics(nil, cfg.Pool, ""); err != nil {
 			return nil, err
 		}
 	}

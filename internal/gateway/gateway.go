@@ -19,6 +19,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -50,8 +51,9 @@ func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
-		// Only Authorization goes in, which the mux passes on by itself, and no metadata out.
-		runtime.WithIncomingHeaderMatcher(noHeader),
+		// Authorization goes in, which the mux passes on by itself, and where the request
+		// comes from, likewise; beside them the company. No metadata goes out.
+		runtime.WithIncomingHeaderMatcher(tenantHeader),
 		runtime.WithOutgoingHeaderMatcher(noHeader),
 	)
 	if err := pb.RegisterDirectoryServiceHandler(ctx, api, conn); err != nil {
@@ -73,6 +75,12 @@ func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 		described.writeRoutingError(r.Context(), nil, nil, w, r, http.StatusNotFound)
 	})
 	return mux, nil
+}
+
+// tenantHeader lets the name of the company in; see query.TenantHeader.
+func tenantHeader(name string) (string, bool) {
+	const tenant = "X-Mirror-Tenant"
+	return strings.ToLower(tenant), name == tenant // in its canonical form
 }
 
 func noHeader(string) (string, bool) { return "", false }

@@ -13,6 +13,8 @@
 //     verification token: of every type, in both envelopes, known or not,
 //     whatever is odd about its fields. Nothing of it is folded here.
 //   - An event that came before is a duplicate, and changes nothing.
+//   - Several apps may share an address: an event counts for the app whose secrets
+//     its sender had, and for no other app or company. See [Webhooks].
 //   - Nobody who lacks the app's secrets gets anything into the log, or learns
 //     from the answers what a sealed message holds.
 //   - A store app's ticket is acknowledged and kept nowhere.

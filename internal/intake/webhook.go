@@ -34,14 +34,15 @@ type WebhookConfig struct {
 }
 
 // Webhook returns the handler of Feishu's callbacks.
-func (in *Intake) Webhook(cfg WebhookConfig) http.Handler {
+func (in *Intake) Webhook(cfg WebhookConfig) *Webhook {
 	if cfg.Window <= 0 {
 		cfg.Window = defaultWindow
 	}
-	return &webhook{in: in, secrets: cfg.Secrets, window: cfg.Window}
+	return &Webhook{in: in, secrets: cfg.Secrets, window: cfg.Window}
 }
 
-type webhook struct {
+// Webhook is the handler of one app's callbacks.
+type Webhook struct {
 	in      *Intake
 	secrets callback.Secrets
 	window  time.Duration
@@ -58,9 +59,20 @@ type answer struct {
 func refuse(status int, r reason) answer { return answer{status: status, reason: r} }
 
 // ServeHTTP implements http.Handler.
-func (h *webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *Webhook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	serveCallback(w, r, func(callback.Message, []byte) *Webhook { return h }, h)
+}
+
+// serveCallback answers a request. find says whose it is; what cannot be read is
+// nobody's.
+func serveCallback(w http.ResponseWriter, r *http.Request, find func(m callback.Message, body []byte) *Webhook, nobody *Webhook) {
 	start := time.Now()
-	a := h.answer(w, r)
+	h := nobody
+	m, body, a, ok := read(w, r)
+	if ok {
+		h = find(m, body)
+		a = h.answer(r, m, body)
+	}
 	a.write(w)
 	h.in.metrics.answered(a.status, a.reason, time.Since(start))
 	if a.status != http.StatusOK && h.in.sieve.lets(a.reason, start) {
@@ -128,25 +140,29 @@ func (a answer) hint() string {
 	return a.message()
 }
 
-func (h *webhook) answer(w http.ResponseWriter, r *http.Request) answer {
+// read reads the message of a request, or says what is wrong with it.
+func read(w http.ResponseWriter, r *http.Request) (m callback.Message, body []byte, a answer, ok bool) {
 	if r.URL.Path != WebhookPath {
-		return refuse(http.StatusNotFound, reasonPath)
+		return m, nil, refuse(http.StatusNotFound, reasonPath), false
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		return refuse(http.StatusMethodNotAllowed, reasonMethod)
+		return m, nil, refuse(http.StatusMethodNotAllowed, reasonMethod), false
 	}
 	body, err := readBody(w, r)
 	if err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
+			return m, nil, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge), false
 		}
-		return refuse(http.StatusBadRequest, reasonUnreadable)
+		return m, nil, refuse(http.StatusBadRequest, reasonUnreadable), false
 	}
-	m, err := callback.Parse(body)
-	if err != nil {
-		return refuse(http.StatusBadRequest, reasonNotJSON)
+	if m, err = callback.Parse(body); err != nil {
+		return m, nil, refuse(http.StatusBadRequest, reasonNotJSON), false
 	}
+	return m, body, answer{}, true
+}
+
+func (h *Webhook) answer(r *http.Request, m callback.Message, body []byte) answer {
 	if sealed, ok := m.Encrypted(); ok && h.secrets.EncryptKey != "" {
 		return h.sealed(r, body, sealed)
 	}
@@ -165,7 +181,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 // plain answers a message that came in plain text. Where there is a key, that is
 // right for a challenge only: the address may be saved in the console before
 // the key is.
-func (h *webhook) plain(r *http.Request, m callback.Message) answer {
+func (h *Webhook) plain(r *http.Request, m callback.Message) answer {
 	switch {
 	case m.IsChallenge():
 		a := h.challenged(m)
@@ -185,13 +201,13 @@ func (h *webhook) plain(r *http.Request, m callback.Message) answer {
 // sealed answers an encrypted message. Who has not signed it learns nothing from
 // the answer: it is the same whatever is inside, but for a challenge with the
 // right token.
-func (h *webhook) sealed(r *http.Request, body []byte, text string) answer {
+func (h *Webhook) sealed(r *http.Request, body []byte, text string) answer {
 	sealed, err := callback.ParseCipher(text)
 	if err != nil {
 		return refuse(http.StatusBadRequest, reasonUndecryptable)
 	}
 	timestamp, signature := r.Header.Get(callback.HeaderTimestamp), r.Header.Get(callback.HeaderSignature)
-	if !h.secrets.Signed(timestamp, r.Header.Get(callback.HeaderNonce), signature, body) {
+	if !h.signed(r, body) {
 		if m, ok := h.secrets.OpenUnsigned(sealed); ok && h.secrets.TokenIs(m.Token()) {
 			return h.challenged(m)
 		}
@@ -217,8 +233,12 @@ func (h *webhook) sealed(r *http.Request, body []byte, text string) answer {
 	return h.verified(r, m)
 }
 
+func (h *Webhook) signed(r *http.Request, body []byte) bool {
+	return h.secrets.Signed(r.Header.Get(callback.HeaderTimestamp), r.Header.Get(callback.HeaderNonce), r.Header.Get(callback.HeaderSignature), body)
+}
+
 // stale says what is wrong with a signature's time; "" where nothing is.
-func (h *webhook) stale(timestamp string) reason {
+func (h *Webhook) stale(timestamp string) reason {
 	at, ok := callback.ParseTimestamp(timestamp)
 	now := h.in.now()
 	switch {
@@ -233,7 +253,7 @@ func (h *webhook) stale(timestamp string) reason {
 	}
 }
 
-func (h *webhook) challenged(m callback.Message) answer {
+func (h *Webhook) challenged(m callback.Message) answer {
 	if !h.secrets.TokenIs(m.Token()) {
 		return refuse(http.StatusForbidden, reasonBadToken)
 	}
@@ -243,7 +263,7 @@ func (h *webhook) challenged(m callback.Message) answer {
 
 // verified answers a message from somebody who has the key, once the token shows
 // that it is meant for this app.
-func (h *webhook) verified(r *http.Request, m callback.Message) answer {
+func (h *Webhook) verified(r *http.Request, m callback.Message) answer {
 	if !h.secrets.TokenIs(m.Token()) {
 		return refuse(http.StatusForbidden, reasonBadToken)
 	}

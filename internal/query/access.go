@@ -1,17 +1,10 @@
 package query
 
 import (
-	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"google.golang.org/grpc/metadata"
 )
 
 // Role is what an API client may do. Each role includes [RoleReader].
@@ -24,38 +17,61 @@ const (
 	RoleOperator  Role = "operator"  // runs sweeps and approves removals; no sensitive fields
 )
 
-// Client is an API client. It holds a salted hash of the secret, not the secret.
-//
-// The hash is one SHA-256. A slow one protects secrets that people think up and
-// that lie in a file; this one lives in memory, beside nothing that is worth
-// less, and is computed at every call: bcrypt would allow about twenty calls a
-// second and core.
+// Client is an API client. It holds a salted hash of the secret, not the secret;
+// see secret.go.
 type Client struct {
-	id     string
-	roles  []Role
-	salt   [16]byte
-	digest [sha256.Size]byte
+	id          string
+	roles       []Role
+	tenants     []string // those that it may ask about; of none: the service's one
+	allowOpenID bool
+	hash        secretHash
+}
+
+// ClientSpec says who an API client is, and holds its secret's hash.
+type ClientSpec struct {
+	ID    string
+	Hash  string // of [HashSecret] or [GenerateSecret]
+	Roles []Role
+	// Tenants are the companies that it may ask about. It may be empty where the
+	// service has only one.
+	Tenants []string
+	// AllowOpenID lets a client that is not the mirror's own app be answered with
+	// that app's open_ids where it would expect its own.
+	AllowOpenID bool
+}
+
+// NewHashedClient makes a client out of what a file says of it.
+func NewHashedClient(spec ClientSpec) (Client, error) {
+	hash, err := parseHash(spec.Hash)
+	if err != nil {
+		err = fmt.Errorf("API client %q: %w", spec.ID, err)
+	}
+	c, err2 := newClient(Client{id: spec.ID, roles: spec.Roles, tenants: spec.Tenants, allowOpenID: spec.AllowOpenID, hash: hash})
+	return c, errors.Join(err2, err)
 }
 
 // NewClient makes a client. Neither ":" nor "," may be in id or secret, and a
 // client without a role is refused.
 func NewClient(id, secret string, roles ...Role) (Client, error) {
-	c := Client{id: id, roles: roles}
-	switch {
-	case id == "" || strings.ContainsAny(id, ":, \t\r\n"):
-		return Client{}, errors.New("the id of an API client must be a word without : and ,")
-	case secret == "" || strings.ContainsAny(secret, ":,"):
-		return Client{}, fmt.Errorf("API client %q: the secret must not be empty, nor hold : or ,", id)
-	case len(roles) == 0:
-		return Client{}, fmt.Errorf("API client %q has no role: give it reader, sensitive or operator", id)
+	c, err := newClient(Client{id: id, roles: roles, hash: hashOf(secret)})
+	if err == nil && (secret == "" || strings.ContainsAny(secret, ":,")) {
+		err = fmt.Errorf("API client %q: the secret must not be empty, nor hold : or ,", id)
 	}
-	for _, r := range roles {
+	return c, err
+}
+
+func newClient(c Client) (Client, error) {
+	if c.id == "" || strings.ContainsAny(c.id, ":, \t\r\n") {
+		return Client{}, errors.New("the id of an API client must be a word without : and ,")
+	}
+	if len(c.roles) == 0 {
+		return Client{}, fmt.Errorf("API client %q has no role: give it reader, sensitive or operator", c.id)
+	}
+	for _, r := range c.roles {
 		if !slices.Contains([]Role{RoleReader, RoleSensitive, RoleOperator}, r) {
-			return Client{}, fmt.Errorf("API client %q: unknown role %q: there are reader, sensitive and operator", id, string(r))
+			return Client{}, fmt.Errorf("API client %q: unknown role %q: there are reader, sensitive and operator", c.id, string(r))
 		}
 	}
-	_, _ = rand.Read(c.salt[:]) // never fails
-	c.digest = c.hash(secret)
 	return c, nil
 }
 
@@ -77,9 +93,7 @@ func ParseClients(list string) ([]Client, error) {
 		}
 		clients = append(clients, c)
 	}
-	if _, err := byID(clients); err != nil {
-		mistakes = append(mistakes, err)
-	}
+	mistakes = append(mistakes, CheckClients(clients))
 	if err := errors.Join(mistakes...); err != nil {
 		return nil, err
 	}
@@ -100,11 +114,17 @@ func parseClient(entry string) (Client, error) {
 	return NewClient(parts[0], parts[1], roles...)
 }
 
+// CheckClients finds clients that cannot be beside each other.
+func CheckClients(clients []Client) error {
+	_, err := byID(clients)
+	return err
+}
+
 func byID(clients []Client) (map[string]Client, error) {
 	m := make(map[string]Client, len(clients))
 	for _, c := range clients {
 		if c.id == "" {
-			return nil, errors.New("an API client was not made by NewClient or ParseClients")
+			return nil, errors.New("an API client was made by no function of this package")
 		}
 		if _, twice := m[c.id]; twice {
 			return nil, fmt.Errorf("API client %q is there twice", c.id)
@@ -114,53 +134,4 @@ func byID(clients []Client) (map[string]Client, error) {
 	return m, nil
 }
 
-func (c Client) hash(secret string) [sha256.Size]byte {
-	buffer := make([]byte, 0, 128)
-	return sha256.Sum256(append(append(buffer, c.salt[:]...), secret...))
-}
-
 func (c Client) sees(r Role) bool { return slices.Contains(c.roles, r) }
-
-// authenticator knows the clients. With none, nobody may read.
-type authenticator struct {
-	clients map[string]Client
-}
-
-// check finds the client that a call's metadata speaks for.
-func (a authenticator) check(ctx context.Context) (Client, error) {
-	values := metadata.ValueFromIncomingContext(ctx, "authorization")
-	if len(values) == 0 {
-		return Client{}, &failure{
-			reason:  reasonCredentialsMissing,
-			message: `credentials are missing: send authorization "Basic base64(id:secret)" or "Bearer id:secret"`,
-		}
-	}
-	id, secret, ok := credentials(values)
-	c, known := a.clients[id]
-	digest := c.hash(secret) // also for an unknown id, so that it takes as long
-	if right := subtle.ConstantTimeCompare(digest[:], c.digest[:]) == 1; !ok || !known || !right {
-		return Client{}, &failure{reason: reasonCredentialsInvalid, message: "the credentials are not those of an API client"}
-	}
-	return c, nil
-}
-
-// credentials reads the one authorization of a call.
-func credentials(values []string) (id, secret string, ok bool) {
-	if len(values) != 1 {
-		return "", "", false
-	}
-	scheme, rest, _ := strings.Cut(values[0], " ")
-	rest = strings.TrimSpace(rest)
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-	case strings.EqualFold(scheme, "Basic"):
-		plain, err := base64.StdEncoding.DecodeString(rest)
-		if err != nil {
-			return "", "", false
-		}
-		rest = string(plain)
-	default:
-		return "", "", false
-	}
-	return strings.Cut(rest, ":")
-}

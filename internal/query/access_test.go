@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -166,6 +168,32 @@ func TestCredentials(t *testing.T) {
 			wantError(t, err, codes.Unauthenticated, "CREDENTIALS_INVALID")
 		}
 	})
+}
+
+// Wrong secrets get fewer and fewer answers; the right one of a client that has
+// shown it before is looked at nonetheless, and nobody learns which ids there are.
+func TestWrongSecretsAreSlowed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(c *query.Config) { c.Guesses = 3 }, "small")
+	soon, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // so that nobody waits for a turn
+	defer cancel()
+	get := func(authorization string) error {
+		ctx := metadata.AppendToOutgoingContext(soon, "authorization", authorization)
+		_, err := b.users.GetUser(ctx, &pb.GetUserRequest{User: "ou_ann"})
+		return err
+	}
+	if err := get("Bearer reads:secret1"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		wantError(t, get("Bearer sees:wrong"), codes.Unauthenticated, "CREDENTIALS_INVALID")
+	}
+	for _, authorization := range []string{"Bearer sees:wrong", "Bearer sees:secret2", "Bearer nobody:wrong"} {
+		wantError(t, get(authorization), codes.ResourceExhausted, "TOO_MANY_WRONG_SECRETS")
+	}
+	if err := get("Bearer reads:secret1"); err != nil {
+		t.Errorf("the right secret is refused while others guess: %v", err)
+	}
 }
 
 func TestOpenServices(t *testing.T) {

@@ -12,23 +12,26 @@ import (
 	"github.com/orgmirror/orgmirror/internal/directory"
 )
 
-// freshness is what a consistency token says: a position of a log. As text it is,
-// in base64url:
+// freshness is what a consistency token says: a position of a log, and the company
+// that it was said of. As text it is, in base64url:
 //
-//	version (1) | log id (16) | position (8) | check sum (4)
+//	version (1) | log id (16) | position (8) | tenant (8) | check sum (4)
 type freshness struct {
 	logID    [16]byte
 	position int64
+	tenant   [8]byte // see tenantDigest
 }
 
 const (
-	freshnessVersion = 1
-	freshnessLength  = 1 + 16 + 8
+	freshnessVersion = 2
+	freshnessTenant  = 1 + 16 + 8
+	freshnessLength  = freshnessTenant + 8
 )
 
 func (f freshness) String() string {
 	raw := append([]byte{freshnessVersion}, f.logID[:]...)
 	raw = binary.BigEndian.AppendUint64(raw, uint64(f.position))
+	raw = append(raw, f.tenant[:]...)
 	return base64.RawURLEncoding.EncodeToString(append(raw, checkSum(raw)...))
 }
 
@@ -46,8 +49,9 @@ func parseFreshness(token string) (*freshness, error) {
 		!bytes.Equal(raw[freshnessLength:], checkSum(raw[:freshnessLength])) {
 		return nil, badField(reasonConsistencyToken, "at_least_as_fresh", "this is no consistency token")
 	}
-	f := freshness{position: int64(binary.BigEndian.Uint64(raw[17:freshnessLength]))}
+	f := freshness{position: int64(binary.BigEndian.Uint64(raw[17:freshnessTenant]))}
 	copy(f.logID[:], raw[1:17])
+	copy(f.tenant[:], raw[freshnessTenant:freshnessLength])
 	if f.position < 0 {
 		return nil, badField(reasonConsistencyToken, "at_least_as_fresh", "this is no consistency token")
 	}
@@ -67,6 +71,9 @@ func (s *Service) read(ctx context.Context, fresh *freshness, query func(context
 	if fresh != nil {
 		if fresh.logID != m.logID {
 			return meta{}, badField(reasonForeignLog, "at_least_as_fresh", "the token is of another log")
+		}
+		if fresh.tenant != tenantDigest("") && fresh.tenant != tenantDigest(s.company(ctx)) {
+			return meta{}, badField(reasonForeignTenant, "at_least_as_fresh", "the token is of another company")
 		}
 		if m.position < fresh.position {
 			s.await(ctx, fresh.position)

@@ -21,6 +21,12 @@
 // sensitiveFields names leave the package for clients with the role "sensitive"
 // only, on every way: answers and read_mask. See access.go.
 //
+// A call is about one company, which the interceptor finds out; no statement reads
+// another, and no token of another is taken. See tenant.go.
+//
+// Wrong secrets are slowed (throttle.go), and answers with withheld fields leave a
+// line in the log (audit.go).
+//
 // An error shown to a caller has one code and one google.rpc.ErrorInfo, from the
 // table in errors.go. What the database said goes to the log, once.
 //

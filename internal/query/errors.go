@@ -25,13 +25,17 @@ type reason string
 const (
 	reasonCredentialsMissing  reason = "CREDENTIALS_MISSING"
 	reasonCredentialsInvalid  reason = "CREDENTIALS_INVALID"
+	reasonTooManyWrong        reason = "TOO_MANY_WRONG_SECRETS"
 	reasonFieldNotPermitted   reason = "FIELD_NOT_PERMITTED"
+	reasonTenantMissing       reason = "TENANT_MISSING"
+	reasonTenantNotPermitted  reason = "TENANT_NOT_PERMITTED"
 	reasonRoleNotPermitted    reason = "ROLE_NOT_PERMITTED"
 	reasonArgument            reason = "ARGUMENT_INVALID"
 	reasonPageToken           reason = "PAGE_TOKEN_INVALID"
 	reasonPageTokenMismatch   reason = "PAGE_TOKEN_MISMATCH"
 	reasonConsistencyToken    reason = "CONSISTENCY_TOKEN_INVALID"
 	reasonForeignLog          reason = "FOREIGN_LOG"
+	reasonForeignTenant       reason = "FOREIGN_TENANT"
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
 	reasonBeforeHistory       reason = "BEFORE_HISTORY"
@@ -57,13 +61,17 @@ const (
 var codeOf = map[reason]codes.Code{
 	reasonCredentialsMissing:  codes.Unauthenticated,
 	reasonCredentialsInvalid:  codes.Unauthenticated,
+	reasonTooManyWrong:        codes.ResourceExhausted,
 	reasonFieldNotPermitted:   codes.PermissionDenied,
+	reasonTenantMissing:       codes.InvalidArgument,
+	reasonTenantNotPermitted:  codes.PermissionDenied,
 	reasonRoleNotPermitted:    codes.PermissionDenied,
 	reasonArgument:            codes.InvalidArgument,
 	reasonPageToken:           codes.InvalidArgument,
 	reasonPageTokenMismatch:   codes.InvalidArgument,
 	reasonConsistencyToken:    codes.InvalidArgument,
 	reasonForeignLog:          codes.InvalidArgument,
+	reasonForeignTenant:       codes.InvalidArgument,
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
 	reasonBeforeHistory:       codes.OutOfRange,

@@ -64,7 +64,7 @@ func setup(t testing.TB, configure func(*query.Config), fixtures ...string) *bun
 	cfg := query.Config{
 		Pool: b.pool, Log: log, TenantKey: "t", Clients: clients(t),
 		Logger:     slog.New(slog.NewJSONHandler(b.logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Registerer: b.metrics,
+		Registerer: b.metrics, Guesses: 1000,
 	}
 	if configure != nil {
 		configure(&cfg)

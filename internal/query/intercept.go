@@ -17,7 +17,9 @@ import (
 
 // call is what interceptors and handlers know about the call they serve.
 type call struct {
-	client Client
+	client   Client
+	tenant   string // that it is about; empty while nothing is known of it
+	resolved bool   // tenant is set
 }
 
 type callKey struct{}
@@ -42,24 +44,39 @@ func open(method string) bool {
 	return false
 }
 
-func (s *Service) authenticate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
-	if !open(info.FullMethod) {
-		client, err := s.authenticator.check(ctx)
-		if err != nil {
-			return nil, err
-		}
-		callOf(ctx).client = client
+// admit finds out who calls, and which company the call is about.
+func (s *Service) admit(ctx context.Context) (err error) {
+	c := callOf(ctx)
+	if c.client, err = s.authenticator.check(ctx); err != nil {
+		return err
 	}
-	return handler(ctx, req)
+	if c.tenant, err = s.resolve(ctx, c.client); err != nil {
+		return err
+	}
+	c.resolved = true
+	return nil
+}
+
+func (s *Service) authenticate(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if open(info.FullMethod) {
+		return handler(ctx, req)
+	}
+	if err := s.admit(ctx); err != nil {
+		return nil, err
+	}
+	answer, err := handler(ctx, req)
+	if err == nil {
+		s.nameTenant(ctx, answer)
+		s.audit(ctx, info.FullMethod, answer)
+	}
+	return answer, err
 }
 
 func (s *Service) authenticateStream(server any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if !open(info.FullMethod) {
-		client, err := s.authenticator.check(stream.Context())
-		if err != nil {
+		if err := s.admit(stream.Context()); err != nil {
 			return err
 		}
-		callOf(stream.Context()).client = client
 	}
 	return handler(server, stream)
 }
@@ -164,7 +181,7 @@ func (o *observer) observe(ctx context.Context, method string, c *call, began ti
 		return
 	}
 	attrs = append(attrs, slog.String("method", method), slog.String("code", code.String()),
-		slog.String("client", c.client.id), slog.Duration("duration", elapsed))
+		slog.String("client", c.client.id), slog.String("tenant", c.tenant), slog.Duration("duration", elapsed))
 	o.logger.LogAttrs(ctx, level, "request answered", attrs...)
 }
 

@@ -9,9 +9,8 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"

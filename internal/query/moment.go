@@ -56,16 +56,18 @@ SELECT (SELECT l.recorded_at FROM mirror.event_log AS l WHERE l.position = $2),
         LIMIT 1)`
 
 func (s *Service) pastOf(ctx context.Context, m moment) (*past, error) {
-	p := s.lastPast.Load()
+	tenant := s.company(ctx)
+	last, _ := s.lastPast.Load(tenant)
+	p, _ := last.(*past)
 	if p != nil && p.logID == m.logID && p.position == m.position && (p.nextAt != nil || m.head <= m.position) {
 		return p, nil
 	}
 	p = &past{logID: m.logID, position: m.position}
-	err := s.pool.QueryRow(ctx, selectPast, s.company(ctx), m.position).Scan(&p.mirroredAt, &p.nextAt, &p.confirmedAt)
+	err := s.pool.QueryRow(ctx, selectPast, tenant, m.position).Scan(&p.mirroredAt, &p.nextAt, &p.confirmedAt)
 	if err != nil {
 		return nil, fmt.Errorf("read what is known of position %d: %w", m.position, err)
 	}
-	s.lastPast.Store(p)
+	s.lastPast.Store(tenant, p)
 	return p, nil
 }
 
@@ -85,7 +87,7 @@ func (s *Service) metaOf(ctx context.Context, m moment) (meta, error) {
 	}
 	return meta{
 		position:            &m.position,
-		consistencyToken:    freshness{logID: m.logID, position: m.position}.String(),
+		consistencyToken:    freshness{logID: m.logID, position: m.position, tenant: tenantDigest(s.company(ctx))}.String(),
 		mirroredAt:          timestamp(p.mirroredAt),
 		staleness:           durationpb.New(staleness(m, p)),
 		upstreamConfirmedAt: timestamp(p.confirmedAt),

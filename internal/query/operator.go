@@ -83,10 +83,11 @@ func (s *Service) operatorFor(ctx context.Context) (Operator, error) {
 	if err := s.mayOperate(ctx); err != nil {
 		return nil, err
 	}
-	if s.operator == nil {
+	operator := s.tenant(ctx).Operator
+	if operator == nil {
 		return nil, refused(ErrNoFeishu)
 	}
-	return s.operator, nil
+	return operator, nil
 }
 
 // StartSweep implements the RPC.
@@ -169,5 +170,6 @@ func (s *Service) decide(ctx context.Context, what, sweepID string,
 
 // decided logs who did what: afterwards somebody will ask.
 func (s *Service) decided(ctx context.Context, what, sweepID string) {
-	s.observer.logger.LogAttrs(ctx, slog.LevelInfo, "operator decided", slog.String("decision", what), slog.String("client", callOf(ctx).client.id), slog.String("sweep_id", sweepID))
+	s.observer.logger.LogAttrs(ctx, slog.LevelInfo, "operator decided", slog.String("decision", what), slog.String("client", callOf(ctx).client.id),
+		slog.String("tenant", s.company(ctx)), slog.String("sweep_id", sweepID))
 }

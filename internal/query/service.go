@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/reflection"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/eventlog"
 	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
@@ -41,8 +42,15 @@ type Config struct {
 	Pool *pgxpool.Pool
 	Log  Log
 
-	TenantKey string   // the company that is answered about; whose log it is if empty
-	Clients   []Client // who may read; with none, nobody
+	TenantKey string // the company that is answered about; that of Owner if empty
+	// Owner finds the company whose log it is; nil: that of its first record.
+	Owner   func(context.Context) (eventlog.Owner, error)
+	Clients []Client // who may read; with none, nobody
+
+	// Tenants are the companies where there are several, and stand for TenantKey,
+	// Owner, SweepInterval, MonthlyCalls, Channel and Operator. Then each client must be bound
+	// to those that it may ask about.
+	Tenants []Tenant
 
 	Logger     *slog.Logger          // slog.Default if nil
 	Registerer prometheus.Registerer // no metrics leave if nil
@@ -56,6 +64,9 @@ type Config struct {
 	Operator      Operator       // does what asks Feishu; nil where nobody may
 	MaxWait       time.Duration  // for at_least_as_fresh; 5 s if zero
 	Timeout       time.Duration  // of a call that comes without a deadline; 10 s if zero
+	// Guesses is how many wrong secrets may come at once for a client, or from an
+	// address, before there is one a second; 10 if zero.
+	Guesses int
 }
 
 // Service implements the RPCs. It is made by [New] and ended by [Service.Close].
@@ -66,17 +77,14 @@ type Service struct {
 
 	pool          *sessions
 	log           Log
-	tenant        atomic.Pointer[string] // nil until it is known; see company
-	sweepInterval time.Duration
-	monthlyCalls  int64
-	channel       func() Channel
-	operator      Operator
+	tenants       *tenants
 	maxWait       time.Duration
 	timeout       time.Duration
 	authenticator authenticator
 	observer      *observer
+	auditor       *slog.Logger
 	health        *health.Server
-	lastPast      atomic.Pointer[past]
+	lastPast      sync.Map // of *past, by tenant
 }
 
 // New makes a service. It reads nothing yet: an unreachable database is found
@@ -86,6 +94,10 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, errors.New("query: pool and log are needed")
 	}
 	clients, err := byID(cfg.Clients)
+	if err != nil {
+		return nil, err
+	}
+	tenants, err := newTenants(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -102,18 +114,13 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{
 		pool: pool, log: cfg.Log,
-		sweepInterval: orDefault(cfg.SweepInterval, defaultSweepInterval),
-		monthlyCalls:  cfg.MonthlyCalls,
-		channel:       cfg.Channel,
-		operator:      cfg.Operator,
+		tenants:       tenants,
 		maxWait:       orDefault(cfg.MaxWait, defaultMaxWait),
 		timeout:       orDefault(cfg.Timeout, defaultTimeout),
-		authenticator: authenticator{clients: clients},
+		authenticator: authenticator{clients: clients, throttle: newThrottle(cfg.Guesses)},
 		observer:      observer,
+		auditor:       slog.New(unfiltered{cfg.Logger.Handler()}),
 		health:        health.NewServer(),
-	}
-	if cfg.TenantKey != "" {
-		s.tenant.Store(&cfg.TenantKey)
 	}
 	return s, nil
 }

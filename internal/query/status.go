@@ -67,19 +67,19 @@ func (s *Service) GetSyncStatus(ctx context.Context, req *pb.GetSyncStatusReques
 	if err := errors.Join(heldErr, hiddenErr, driftErr, resourcesErr); err != nil {
 		return nil, err
 	}
-	channel := row.eventChannel()
-	if s.channel != nil {
-		own := s.channel()
+	channel, tenant := row.eventChannel(), s.tenant(ctx)
+	if tenant.Channel != nil {
+		own := tenant.Channel()
 		channel = &own
 	}
 	return &pb.GetSyncStatusResponse{
-		State:        s.state(now, row, channel, len(held) > 0 || resourceHeld, meta.staleness.AsDuration()),
+		State:        tenant.state(now, row, channel, len(held) > 0 || resourceHeld, meta.staleness.AsDuration()),
 		HeadPosition: &now.head, LastCompleteSweep: row.lastSweep(), RunningSweep: row.runningSweep(),
 		Counts:        &pb.Counts{Users: &row.users, Departments: &row.departments, Memberships: &row.memberships},
 		ParkedRecords: &row.parked, RereadQueueLength: &row.rereads, UnresolvedDepartments: &row.unresolved,
 		HeldRemovals: held, HiddenFields: hidden, EventChannel: channel.message(now.at),
-		Drift: drift, SampledEntities: &row.sampled, NextSweepAt: s.nextSweep(row), SweepRequests: row.requests,
-		CallsThisMonth: &row.calls, CallsThisMonthLimit: &s.monthlyCalls, Resources: resources,
+		Drift: drift, SampledEntities: &row.sampled, NextSweepAt: tenant.nextSweep(row), SweepRequests: row.requests,
+		CallsThisMonth: &row.calls, CallsThisMonthLimit: &tenant.MonthlyCalls, Resources: resources,
 		Position: meta.position, ConsistencyToken: meta.consistencyToken, MirroredAt: meta.mirroredAt,
 		Staleness: meta.staleness, UpstreamConfirmedAt: meta.upstreamConfirmedAt,
 	}, nil
@@ -87,7 +87,7 @@ func (s *Service) GetSyncStatus(ctx context.Context, req *pb.GetSyncStatusReques
 
 // state puts it in one word: what somebody has to do something about comes first.
 // With an interval of zero nobody sweeps by the clock, so no sweep is too old.
-func (s *Service) state(now moment, row syncRow, channel *Channel, held bool, staleness time.Duration) string {
+func (t Tenant) state(now moment, row syncRow, channel *Channel, held bool, staleness time.Duration) string {
 	switch {
 	case channel != nil && channel.Red && now.at.Sub(channel.CheckedAt) < silentAfter:
 		return stateRed
@@ -95,7 +95,7 @@ func (s *Service) state(now moment, row syncRow, channel *Channel, held bool, st
 		return stateIncomplete
 	case held:
 		return stateHeld
-	case staleness > staleAfter, s.sweepInterval > 0 && now.at.Sub(*row.last.startedAt) > 2*s.sweepInterval, channel.deaf(now.at):
+	case staleness > staleAfter, t.SweepInterval > 0 && now.at.Sub(*row.last.startedAt) > 2*t.SweepInterval, channel.deaf(now.at):
 		return stateStale
 	default:
 		return stateComplete
@@ -121,11 +121,11 @@ func (c *Channel) message(now time.Time) *pb.EventChannel {
 }
 
 // nextSweep is when one is due: at once, where something asks for it.
-func (s *Service) nextSweep(row syncRow) *timestamppb.Timestamp {
-	if row.last.startedAt == nil || s.sweepInterval < 0 {
+func (t Tenant) nextSweep(row syncRow) *timestamppb.Timestamp {
+	if row.last.startedAt == nil || t.SweepInterval < 0 {
 		return nil
 	}
-	at := row.last.startedAt.Add(s.sweepInterval)
+	at := row.last.startedAt.Add(t.SweepInterval)
 	if row.requestedAt != nil && row.requestedAt.Before(at) {
 		at = *row.requestedAt
 	}

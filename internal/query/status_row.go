@@ -209,7 +209,9 @@ const selectSyncStatus = `SELECT ` + momentColumns + `,
     q.reasons, q.not_before,
     (SELECT coalesce(sum(a.entities), 0)::bigint FROM mirror.sample AS a WHERE a.tenant_key = $1),
     (SELECT coalesce(sum(n.calls), 0)::bigint FROM mirror.call_month AS n
-     WHERE n.tenant_key IN ($1, '') AND n.month = date_trunc('month', statement_timestamp() AT TIME ZONE 'UTC')::date),
+     WHERE n.month = date_trunc('month', statement_timestamp() AT TIME ZONE 'UTC')::date
+       AND (n.tenant_key = $1 -- or by the same app, when it was to find out which company it is of
+            OR n.tenant_key = '' AND n.app_id IN (SELECT o.app_id FROM mirror.call_month AS o WHERE o.tenant_key = $1))),
     v.events, v.connected, v.red, v.problem, v.heard_at, v.checked_at` + fromMoment + `
 LEFT JOIN LATERAL (
     SELECT s.sweep_id, s.started_at, s.completed_at

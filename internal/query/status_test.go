@@ -41,7 +41,7 @@ func TestGetSyncStatus(t *testing.T) {
 			},
 			Counts:        &pb.Counts{Users: proto.Int64(8), Departments: proto.Int64(11), Memberships: proto.Int64(12)},
 			ParkedRecords: proto.Int64(2), RereadQueueLength: proto.Int64(1), UnresolvedDepartments: proto.Int64(5),
-			SampledEntities: proto.Int64(0), CallsThisMonth: proto.Int64(0), CallsThisMonthLimit: proto.Int64(0),
+			SampledEntities: proto.Int64(0), CallsThisMonth: proto.Int64(0), CallsThisMonthLimit: proto.Int64(0), TenantKey: "t",
 		}
 		d := cmp.Diff(want, got, protocmp.Transform(),
 			protocmp.IgnoreFields(&pb.GetSyncStatusResponse{}, "consistency_token", "mirrored_at", "staleness", "upstream_confirmed_at", "next_sweep_at"),
@@ -136,7 +136,8 @@ func TestSyncStatusTellsWhatWaitsForSomebody(t *testing.T) {
 		b.exec(t, `INSERT INTO mirror.drift VALUES ('t', 'user', 'sweep', 3, now()), ('t', 'user', 'sample', 1, now()), ('other', 'user', 'sweep', 9, now())`)
 		b.exec(t, `INSERT INTO mirror.sample VALUES ('t', 'user', 'x', now(), 100), ('t', 'department', 'x', now(), 50)`)
 		b.exec(t, `INSERT INTO mirror.sweep_request VALUES ('t', 'scope', now(), 7), ('t', 'down', now() - interval '1 minute', 0)`)
-		b.exec(t, `INSERT INTO mirror.call_month VALUES ('app', 't', date_trunc('month', now() AT TIME ZONE 'UTC'), 77), ('app', '', date_trunc('month', now() AT TIME ZONE 'UTC'), 3), ('app', 't', '2020-01-01', 500)`)
+		b.exec(t, `INSERT INTO mirror.call_month VALUES ('app', 't', date_trunc('month', now() AT TIME ZONE 'UTC'), 77), ('app', '', date_trunc('month', now() AT TIME ZONE 'UTC'), 3), ('app', 't', '2020-01-01', 500),
+			('another', 'other', date_trunc('month', now() AT TIME ZONE 'UTC'), 1000), ('another', '', date_trunc('month', now() AT TIME ZONE 'UTC'), 100)`)
 		got := get(t, b)
 		want := &pb.GetSyncStatusResponse{
 			State:        "held",
@@ -147,7 +148,7 @@ func TestSyncStatusTellsWhatWaitsForSomebody(t *testing.T) {
 				{EntityKind: "user", FoundBy: "sample", Entities: proto.Int64(1)}, {EntityKind: "user", FoundBy: "sweep", Entities: proto.Int64(3)},
 			},
 			SampledEntities: proto.Int64(150), SweepRequests: []string{"down", "scope"},
-			CallsThisMonth: proto.Int64(80), CallsThisMonthLimit: proto.Int64(9000),
+			CallsThisMonth: proto.Int64(80), CallsThisMonthLimit: proto.Int64(9000), TenantKey: "t",
 		}
 		if got.GetNextSweepAt().AsTime().After(time.Now()) {
 			t.Errorf("the next sweep is at %v, though something asks for it", got.GetNextSweepAt())

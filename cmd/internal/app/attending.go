@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/orgmirror/orgmirror/internal/crawl"
-	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/query"
 )
 
@@ -15,23 +14,23 @@ const attendEvery = 15 * time.Second
 
 // attending tells it, from when the log is somebody's. It keeps the service from
 // nothing.
-func (s *Service) attending(stop <-chan struct{}) error {
+func (t *tenant) attending(stop <-chan struct{}) error {
 	ctx, cancel := context.WithCancel(context.Background())
-	return serveUntil(stop, func() error { s.attend(ctx); return nil }, cancel)
+	return serveUntil(stop, func() error { t.attend(ctx); return nil }, cancel)
 }
 
-func (s *Service) attend(ctx context.Context) {
-	attendance := crawl.NewAttendance(s.db.Pool)
+func (t *tenant) attend(ctx context.Context) {
+	attendance := crawl.NewAttendance(t.db.Pool)
 	ticks := time.NewTicker(attendEvery)
 	defer ticks.Stop()
 	for {
-		owner, err := eventlog.ReadOwner(ctx, s.db.Pool)
+		owner, err := t.owner(ctx)
 		if err == nil && owner.TenantKey != "" {
 			now := time.Now()
-			err = attendance.Note(ctx, owner.TenantKey, s.receive.listening(now), now)
+			err = attendance.Note(ctx, owner.TenantKey, t.receive.listening(now), now)
 		}
 		if err != nil && ctx.Err() == nil {
-			s.logger.LogAttrs(ctx, slog.LevelWarn, "how the service does was not noted, trying again", slog.Any("error", err))
+			t.logger.LogAttrs(ctx, slog.LevelWarn, "how the service does was not noted, trying again", slog.Any("error", err))
 		}
 		select {
 		case <-ticks.C:
@@ -42,8 +41,8 @@ func (s *Service) attend(ctx context.Context) {
 }
 
 // channel is how it stands with the events, for who asks this process.
-func (s *Service) channel() query.Channel {
+func (t *tenant) channel() query.Channel {
 	now := time.Now()
-	l := s.receive.listening(now)
+	l := t.receive.listening(now)
 	return query.Channel{Events: l.Events, Connected: l.Connected, Red: l.Red, Problem: l.Problem, HeardAt: l.HeardAt, CheckedAt: now}
 }

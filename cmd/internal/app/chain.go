@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -28,6 +29,25 @@ func chain(ctx context.Context, parts ...func(stop <-chan struct{}) error) error
 	return group.Wait()
 }
 
+// together runs parts that have no order, until it is to stop. Where one fails the
+// others are stopped too.
+func together(stop <-chan struct{}, parts ...func(stop <-chan struct{}) error) error {
+	group, failed := errgroup.WithContext(context.Background())
+	running, end := context.WithCancel(failed)
+	defer end()
+	go func() {
+		select {
+		case <-stop:
+			end()
+		case <-running.Done():
+		}
+	}()
+	for _, part := range parts {
+		group.Go(func() error { return part(running.Done()) })
+	}
+	return group.Wait()
+}
+
 // errEnded says that a part of the service ended although nobody stopped it.
 var errEnded = errors.New("a part of the service ended by itself")
 
@@ -49,15 +69,21 @@ func serveUntil(stop <-chan struct{}, serve func() error, halt func()) error {
 	}
 }
 
-func serveHTTP(stop <-chan struct{}, l net.Listener, h http.Handler, logger *slog.Logger) error {
+// serveHTTP serves in plain text where secure is nil.
+func serveHTTP(stop <-chan struct{}, l net.Listener, secure *tls.Config, h http.Handler, logger *slog.Logger) error {
 	server := &http.Server{
 		Handler:           h,
+		TLSConfig:         secure,
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
+	begin := server.Serve
+	if secure != nil {
+		begin = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	serve := func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := begin(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil

@@ -109,7 +109,7 @@ func TestServeHTTPAnswersWhatIsUnderWay(t *testing.T) {
 		_, _ = w.Write([]byte("answered"))
 	})
 	served := make(chan error, 1)
-	go func() { served <- serveHTTP(stop, l, handler, slog.New(slog.DiscardHandler)) }()
+	go func() { served <- serveHTTP(stop, l, nil, handler, slog.New(slog.DiscardHandler)) }()
 
 	got := make(chan string, 1)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}

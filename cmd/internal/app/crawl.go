@@ -12,6 +12,7 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
+	"github.com/orgmirror/orgmirror/internal/crawl/probe"
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
@@ -50,25 +51,32 @@ func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slo
 	if err != nil {
 		return nil, err
 	}
+	owner, err := owner(ctx, cfg, db)
+	if err != nil {
+		return nil, err
+	}
+	if owner.TenantKey != "" && owner.TenantKey != tenant {
+		return nil, cli.Usage(fmt.Errorf("%w: use another database, or list the companies under tenants in the configuration file", probe.ErrOtherCompany))
+	}
 	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter, progress: progress})
 }
 
 // openCrawlInto is OpenCrawl for a service, which has a log and figures already.
-func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
+func openCrawlInto(ctx context.Context, t *tenant) (*Crawl, error) {
 	counter := &feishu.Counter{}
-	tenant, err := askTenant(ctx, s.cfg, s.db, s.logger, counter)
+	key, err := askTenant(ctx, t.cfg, t.db, t.logger, counter)
 	if err != nil {
 		return nil, err
 	}
-	owner, err := eventlog.ReadOwner(ctx, s.db.Pool)
+	owner, err := t.owner(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: tenant, AppID: s.cfg.FeishuAppID}) {
+	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: key, AppID: t.cfg.FeishuAppID}) {
 		return nil, eventlog.ErrForeignApp
 	}
 	return openCrawl(ctx, opening{
-		cfg: s.cfg, db: s.db, logger: s.logger, tenant: tenant, counter: counter, log: s.log, rereads: s.rereads, figures: s.pollFigures,
+		cfg: t.cfg, db: t.db, logger: t.logger, tenant: key, counter: counter, log: t.log, rereads: t.rereads, figures: t.polls,
 	})
 }
 
@@ -76,7 +84,7 @@ func openCrawlInto(ctx context.Context, s *Service) (*Crawl, error) {
 // the app, it says which company that is, and Feishu is not asked.
 func OpenPlan(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger) (*Crawl, error) {
 	counter := &feishu.Counter{}
-	owner, err := eventlog.ReadOwner(ctx, db.Pool)
+	owner, err := owner(ctx, cfg, db)
 	if err != nil {
 		return nil, err
 	}

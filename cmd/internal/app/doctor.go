@@ -11,7 +11,6 @@ import (
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/crawl/probe"
-	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/postgres"
 )
@@ -30,12 +29,28 @@ func Examine(ctx context.Context, cfg config.Config, logger *slog.Logger) ([]pro
 		return nil, opening
 	}
 	findings := databaseFindings(opening)
-	if db == nil {
-		findings = append(findings, probe.SkipFeishu("credentials", "calls are counted in the database")...)
-		return append(findings, webhookFinding(ctx, cfg)), nil
+	if db != nil {
+		findings = append(findings, probe.Database(ctx, db.Pool)...)
 	}
-	asked, err := examine(ctx, cfg, db, logger)
-	return append(append(findings, asked...), webhookFinding(ctx, cfg)), errors.Join(err, db.Close())
+	var problems []error
+	for _, one := range cfg.EachTenant() {
+		of := probe.SkipFeishu("credentials", "calls are counted in the database")
+		if db != nil {
+			asked, err := examine(ctx, one, db, logger)
+			of, problems = asked, append(problems, err)
+		}
+		of = append(of, webhookFinding(ctx, one))
+		if one.Several {
+			for i := range of {
+				of[i].TenantKey = one.FeishuTenantKey
+			}
+		}
+		findings = append(findings, of...)
+	}
+	if db != nil {
+		problems = append(problems, db.Close())
+	}
+	return findings, errors.Join(problems...)
 }
 
 // webhookFinding says whether somebody listens for Feishu's callbacks.
@@ -74,7 +89,6 @@ func databaseFindings(err error) []probe.Finding {
 }
 
 func examine(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger) (_ []probe.Finding, err error) {
-	findings := probe.Database(ctx, db.Pool)
 	var missing []error
 	for key, value := range map[string]string{"feishu_app_id": cfg.FeishuAppID, "feishu_app_secret": cfg.FeishuAppSecret} {
 		if value == "" {
@@ -83,9 +97,9 @@ func examine(ctx context.Context, cfg config.Config, db *Database, logger *slog.
 	}
 	if len(missing) > 0 {
 		failed := probe.Failed("credentials", cli.Usage(errors.Join(missing...)), "take them from the developer console")
-		return append(append(findings, failed), probe.SkipFeishu("tenant", "no credentials")...), nil
+		return append([]probe.Finding{failed}, probe.SkipFeishu("tenant", "no credentials")...), nil
 	}
-	owner, err := eventlog.ReadOwner(ctx, db.Pool)
+	owner, err := owner(ctx, cfg, db)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +129,8 @@ func examine(ctx context.Context, cfg config.Config, db *Database, logger *slog.
 	if err != nil {
 		return nil, err
 	}
-	findings = append(findings, probe.Feishu(ctx, probe.Config{
+	findings := probe.Feishu(ctx, probe.Config{
 		Client: client, AppID: cfg.FeishuAppID, TenantKey: cfg.FeishuTenantKey, Owner: owner, Connections: own,
-	})...)
+	})
 	return findings, ctx.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
@@ -23,7 +24,7 @@ func listen(ctx context.Context, cfg config.Config) (listeners, error) {
 		"grpc_listen":    cfg.GRPCListen,
 		"metrics_listen": cfg.MetricsListen,
 	}
-	if cfg.Events == config.EventsWebhook {
+	if slices.ContainsFunc(cfg.EachTenant(), func(c config.Config) bool { return c.Events == config.EventsWebhook }) {
 		addresses["webhook_listen"] = cfg.WebhookListen
 	}
 	for key, address := range addresses {

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/cli"
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
-	"github.com/orgmirror/orgmirror/internal/eventlog"
 	"github.com/orgmirror/orgmirror/internal/feishu/callback"
 	"github.com/orgmirror/orgmirror/internal/intake"
 )
@@ -22,8 +22,7 @@ type receiver struct {
 	way    config.Events
 	logger *slog.Logger
 
-	listener  net.Listener // of the webhook
-	webhook   http.Handler
+	webhook   *intake.Webhook // called at the service's address
 	websocket *intake.Websocket
 }
 
@@ -38,18 +37,17 @@ func (r *receiver) listening(now time.Time) crawl.Listening {
 	return l
 }
 
-// openReceiver makes what receives events. Its address is open already.
-func openReceiver(ctx context.Context, cfg config.Config, s *Service) (*receiver, error) {
-	r := &receiver{way: cfg.Events, logger: s.logger}
+// openReceiver makes what receives events.
+func openReceiver(ctx context.Context, t *tenant) (*receiver, error) {
+	cfg := t.cfg
+	r := &receiver{way: cfg.Events, logger: t.logger}
 	if r.way != config.EventsWebhook && r.way != config.EventsWebsocket {
 		r.way = config.EventsNone
 		return r, nil
 	}
 	in, err := intake.New(ctx, intake.Config{
-		Log:   s.log,
-		Owner: func(ctx context.Context) (eventlog.Owner, error) { return eventlog.ReadOwner(ctx, s.db.Pool) },
-		AppID: cfg.FeishuAppID, TenantKey: cfg.FeishuTenantKey,
-		Logger: s.logger, Registerer: s.metrics,
+		Log: t.log, Owner: t.owner, AppID: cfg.FeishuAppID, TenantKey: cfg.FeishuTenantKey,
+		Logger: t.logger, Registerer: t.metrics,
 	})
 	if errors.Is(err, intake.ErrSettings) {
 		return nil, cli.Usage(fmt.Errorf("%s: %w", config.Variable("feishu_tenant_key"), err))
@@ -59,29 +57,56 @@ func openReceiver(ctx context.Context, cfg config.Config, s *Service) (*receiver
 	}
 	if r.way == config.EventsWebsocket {
 		r.websocket, err = in.Websocket(intake.WebsocketConfig{
-			BaseURL: cfg.FeishuBaseURL, AppID: cfg.FeishuAppID, AppSecret: cfg.FeishuAppSecret, Registerer: s.metrics,
+			BaseURL: cfg.FeishuBaseURL, AppID: cfg.FeishuAppID, AppSecret: cfg.FeishuAppSecret, Registerer: t.metrics,
 		})
 		return r, cli.Usage(err)
 	}
-	r.listener = s.open["webhook_listen"]
-	s.Addresses.Webhook = s.open.address("webhook_listen")
 	r.webhook = in.Webhook(intake.WebhookConfig{Secrets: callback.Secrets{
 		VerificationToken: cfg.FeishuVerificationToken, EncryptKey: cfg.FeishuEncryptKey,
 	}})
 	return r, nil
 }
 
-// run receives until it is told to stop. Events under way are stored and
-// acknowledged first.
-func (r *receiver) run(stop <-chan struct{}) error {
-	switch {
-	case r.webhook != nil:
-		return serveHTTP(stop, r.listener, r.webhook, r.logger)
-	case r.websocket != nil:
-		ctx, cancel := context.WithCancel(context.Background())
-		return serveUntil(stop, func() error { return r.websocket.Run(ctx) }, cancel)
-	default:
+// connect receives over a long connection, where that is the way, until it is told
+// to stop. Events under way are stored and acknowledged first.
+func (r *receiver) connect(stop <-chan struct{}) error {
+	if r.websocket == nil {
 		<-stop
 		return nil
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	return serveUntil(stop, func() error { return r.websocket.Run(ctx) }, cancel)
+}
+
+// openWebhook makes the one handler of all companies' callbacks; nil where nobody
+// is called.
+func (s *Service) openWebhook() (http.Handler, error) {
+	var hooks []*intake.Webhook
+	for _, t := range s.tenants {
+		if t.receive.webhook != nil {
+			hooks = append(hooks, t.receive.webhook)
+		}
+	}
+	switch {
+	case len(hooks) == 0:
+		return nil, nil
+	case s.cfg.Tenants == nil:
+		return hooks[0], nil
+	default:
+		nobodys := prometheus.WrapRegistererWith(prometheus.Labels{tenantLabel: ""}, s.metrics)
+		return intake.NewWebhooks(hooks, s.logger, nobodys)
+	}
+}
+
+// receiving takes events in, until it is told to stop. Those under way are stored
+// and acknowledged first.
+func (s *Service) receiving(stop <-chan struct{}) error {
+	called := func(stop <-chan struct{}) error {
+		if s.webhook == nil {
+			<-stop
+			return nil
+		}
+		return serveHTTP(stop, s.open["webhook_listen"], nil, s.webhook, s.logger)
+	}
+	return together(stop, called, s.eachTenant(func(t *tenant, stop <-chan struct{}) error { return t.receive.connect(stop) }))
 }

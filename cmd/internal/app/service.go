@@ -2,11 +2,12 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,17 +44,15 @@ type Service struct {
 	open    listeners
 	log     *eventlog.Log
 	query   *query.Service
-	receive *receiver
+	tenants []*tenant
+	webhook http.Handler // nil: Feishu calls for nobody
 
-	rereads     *crawl.RereadMetrics
-	pollFigures *crawl.PollMetrics
-	sweeps      *crawl.Sweeper
-	operator    *operator
-	project     *projector.Projector
-	grpc        *grpc.Server
-	loopback    net.Listener     // from REST to gRPC
-	conn        *grpc.ClientConn // its other end
-	rest        http.Handler
+	project  *projector.Projector
+	grpc     *grpc.Server
+	loopback net.Listener     // from REST to gRPC
+	conn     *grpc.ClientConn // its other end
+	rest     http.Handler
+	restTLS  *tls.Config // nil: in plain text
 }
 
 // OpenService makes a service and opens its addresses. Nothing is answered
@@ -69,35 +68,39 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 		return nil, err
 	}
 	s.Addresses = Addresses{HTTP: s.open.address("http_listen"), GRPC: s.open.address("grpc_listen"), Metrics: s.open.address("metrics_listen")}
+	if s.open["webhook_listen"] != nil {
+		s.Addresses.Webhook = s.open.address("webhook_listen")
+	}
+	if err := s.secure(); err != nil {
+		return nil, err
+	}
 	if s.log, err = eventlog.Open(ctx, db.Pool, eventlog.Options{Logger: logger, Registerer: s.metrics}); err != nil {
 		return nil, err
 	}
-	if s.rereads, err = crawl.NewRereadMetrics(s.metrics, db.Pool); err != nil {
-		return nil, err
+	for _, one := range cfg.EachTenant() {
+		t, err := openTenant(ctx, s, one)
+		if err != nil {
+			return nil, err
+		}
+		s.tenants = append(s.tenants, t)
 	}
-	if s.pollFigures, err = crawl.NewPollMetrics(s.metrics); err != nil {
-		return nil, err
-	}
-	if s.sweeps, err = crawl.NewSweeper(crawl.SweeperConfig{Interval: cfg.SweepInterval, Registerer: s.metrics}); err != nil {
-		return nil, err
-	}
-	s.operator = newOperator(cfg, db, s.sweeps)
-	if s.receive, err = openReceiver(ctx, cfg, s); err != nil {
+	if s.webhook, err = s.openWebhook(); err != nil {
 		return nil, err
 	}
 	s.project = projector.New(db.Pool, s.log, projector.Options{
 		Logger: logger, Registerer: s.metrics, RereadEvery: cfg.Reread == crawl.RereadAlways,
 	})
-	s.query, err = query.New(ctx, query.Config{
-		Pool: db.Pool, Log: s.log, TenantKey: cfg.FeishuTenantKey, Clients: cfg.APIClients,
-		Logger: logger, Registerer: s.metrics,
-		SweepInterval: SweepInterval(cfg), MonthlyCalls: cfg.FeishuMonthlyCalls, Channel: s.channel, Operator: s.operator,
-	})
-	if err != nil {
+	asked := query.Config{Pool: db.Pool, Log: s.log, Clients: cfg.APIClients, Logger: logger, Registerer: s.metrics}
+	QueryTenants(cfg, db, &asked)
+	asked.Channel, asked.Operator = s.tenants[0].channel, s.tenants[0].operator // of the only one
+	for i := range asked.Tenants {
+		asked.Tenants[i].Channel, asked.Tenants[i].Operator = s.tenants[i].channel, s.tenants[i].operator
+	}
+	if s.query, err = query.New(ctx, asked); err != nil {
 		return nil, err
 	}
-	if err := s.metrics.Register(statusMetrics{s.Status}); err != nil {
-		return nil, fmt.Errorf("register the metrics of the status: %w", err)
+	if err := s.observeStatus(); err != nil {
+		return nil, err
 	}
 	if len(cfg.APIClients) == 0 {
 		logger.LogAttrs(ctx, slog.LevelWarn, "nobody may read, for there are no API clients", slog.String("setting", config.Variable("api_clients")))
@@ -108,6 +111,18 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	}
 	s.rest, err = gateway.Handler(ctx, s.conn)
 	return s, err
+}
+
+// secure lets gRPC and REST speak TLS where there is a certificate. The way from
+// REST to gRPC leaves the process for nobody, and stays as it is.
+func (s *Service) secure() (err error) {
+	grpcTLS, err := serverTLS(s.cfg, s.logger, "h2")
+	if err != nil || grpcTLS == nil {
+		return err
+	}
+	s.open["grpc_listen"] = tls.NewListener(s.open["grpc_listen"], grpcTLS)
+	s.restTLS, err = serverTLS(s.cfg, s.logger, "h2", "http/1.1")
+	return err
 }
 
 // SweepInterval is how often there is a sweep, as queries want to know it:
@@ -146,19 +161,30 @@ func (s *Service) Status(ctx context.Context) (*orgmirrorv1.GetSyncStatusRespons
 func (s *Service) Run(ctx context.Context) error {
 	s.logger.LogAttrs(ctx, slog.LevelInfo, "serving",
 		slog.String("http", s.Addresses.HTTP), slog.String("grpc", s.Addresses.GRPC), slog.String("metrics", s.Addresses.Metrics),
-		slog.String("events", string(s.receive.way)), slog.String("webhook", s.Addresses.Webhook))
+		slog.Bool("tls", s.restTLS != nil), slog.String("events", s.ways()), slog.String("webhook", s.Addresses.Webhook))
 	operations := gateway.OperationsHandler(readiness(s.db, ctx.Done()), s.metrics)
 	return chain(ctx,
-		s.receive.run,
-		s.attending,
-		s.crawling,
+		s.receiving,
+		s.eachTenant((*tenant).attending),
+		s.eachTenant((*tenant).crawling),
 		s.projecting,
-		func(stop <-chan struct{}) error { return serveHTTP(stop, s.open["http_listen"], s.rest, s.logger) },
+		func(stop <-chan struct{}) error {
+			return serveHTTP(stop, s.open["http_listen"], s.restTLS, s.rest, s.logger)
+		},
 		s.answering,
 		func(stop <-chan struct{}) error {
-			return serveHTTP(stop, s.open["metrics_listen"], operations, s.logger)
+			return serveHTTP(stop, s.open["metrics_listen"], nil, operations, s.logger)
 		},
 	)
+}
+
+// ways are those by which events come, of each company.
+func (s *Service) ways() string {
+	var ways []string
+	for _, t := range s.tenants {
+		ways = append(ways, string(t.receive.way))
+	}
+	return strings.Join(ways, ",")
 }
 
 func (s *Service) projecting(stop <-chan struct{}) error {

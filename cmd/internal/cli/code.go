@@ -105,6 +105,7 @@ var meanings = []struct {
 	{hasSQLState, Unstored},
 	{hasStatus(codes.Unauthenticated), Denied},
 	{hasStatus(codes.PermissionDenied), Denied},
+	{hasStatus(codes.ResourceExhausted), Denied}, // too many wrong secrets
 	{hasStatus(codes.InvalidArgument), Misused},
 	{hasAnyStatus, Upstream},
 	{postgres.Transient, Unstored},

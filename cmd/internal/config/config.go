@@ -45,8 +45,20 @@ type Config struct {
 	MetricsListen string
 	APIClients    []query.Client // empty: nobody may read
 
-	Addr   string
-	Client string
+	// Tenants are the settings of each company, where the file lists them; nil where
+	// there is only the one of these settings. See EachTenant.
+	Tenants []Config
+	Several bool   // it is one of such a list
+	Tenant  string // the one that a command is for; empty: all
+
+	TLSCert, TLSKey string // files; empty: in plain text
+	TLSClientCA     string // file; empty: no certificate is asked for
+
+	Addr                  string
+	Client                string
+	TLS                   bool
+	CA                    string // file; empty: the system's
+	ClientCert, ClientKey string // files; empty: none is shown
 
 	given map[string]bool // the settings that somebody made
 }
@@ -58,6 +70,18 @@ func (c Config) Given(key string) bool { return c.given[key] }
 // everything that is wrong, a line each.
 func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, error) {
 	l := read(flags, environ)
+	var c Config
+	if l.entries != nil {
+		c = l.several(needs)
+	} else {
+		c = l.config(needs)
+	}
+	c = l.choose(c)
+	return c, l.err()
+}
+
+// config makes what the settings say.
+func (l *loader) config(needs []string) Config {
 	c := Config{
 		LogLevel:                l.level("log_level"),
 		DatabaseURL:             l.get("database_url").text,
@@ -83,17 +107,31 @@ func Load(flags *pflag.FlagSet, environ []string, needs ...string) (Config, erro
 		APIClients:              l.clients("api_clients"),
 		Addr:                    l.address("addr"),
 		Client:                  l.get("client").text,
+		Tenant:                  l.get("tenant").text,
+		TLSCert:                 l.get("tls_cert").text,
+		TLSKey:                  l.get("tls_key").text,
+		TLSClientCA:             l.get("tls_client_ca").text,
+		TLS:                     l.flag("tls"),
+		CA:                      l.get("ca").text,
+		ClientCert:              l.get("client_cert").text,
+		ClientKey:               l.get("client_key").text,
 		given:                   map[string]bool{},
 	}
+	l.together("tls_cert", "tls_key")
+	l.together("client_cert", "client_key")
+	if c.TLSClientCA != "" {
+		l.needs("tls_client_ca", "tls_cert")
+	}
+	c.TLS = c.TLS || c.CA != "" || c.ClientCert != "" // nobody names them for nothing
 	for key, v := range l.values {
 		c.given[key] = v.text != ""
 	}
 	for _, key := range needs {
 		if l.get(key).text == "" && !l.refused(key) {
-			l.problem("%s is not set: %s", Variable(key), l.known[key].Meaning)
+			l.problem("%s is not set: %s", l.called(key), l.known[key].Meaning)
 		}
 	}
-	return c, l.err()
+	return c
 }
 
 func (l *loader) rates(key string) crawl.Rates {
@@ -128,22 +166,29 @@ func (l *loader) maxRemovals(key string) crawl.MaxRemovals {
 	return most
 }
 
-func (l *loader) clients(key string) []query.Client {
-	clients, err := query.ParseClients(l.get(key).text)
-	if err != nil {
-		for line := range strings.Lines(err.Error()) {
-			l.problem("%s: %s", l.name(key), strings.TrimRight(line, "\n"))
-		}
-	}
-	return clients
-}
-
 func (l *loader) level(key string) slog.Level {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(l.get(key).text)); err != nil {
 		l.invalid(key, "must be debug, info, warn or error")
 	}
 	return level
+}
+
+func (l *loader) flag(key string) bool {
+	on, err := strconv.ParseBool(l.get(key).text)
+	if err != nil {
+		l.invalid(key, "must be true or false")
+	}
+	return on
+}
+
+// together notes where one of two is set without the other.
+func (l *loader) together(one, other string) {
+	for _, pair := range [][2]string{{one, other}, {other, one}} {
+		if l.get(pair[0]).text != "" {
+			l.needs(pair[0], pair[1])
+		}
+	}
 }
 
 // count reads a number that may not be negative.

@@ -91,7 +91,7 @@ func TestLoad(t *testing.T) {
 
 	t.Run("reports everything that is wrong at once, and no secret", func(t *testing.T) {
 		t.Parallel()
-		file := write(t, "mirror.yaml", "tenants: [{tenant_key: t}]\nhttp_listen: [1]\nconfig: other.yaml\n")
+		file := write(t, "mirror.yaml", "tenant_list: [{tenant_key: t}]\nhttp_listen: [1]\nconfig: other.yaml\n")
 		empty := write(t, "empty", "\n")
 		_, err := load(t, []string{"--grpc-listen", "8081", "--feishu-base-url", "open.feishu.cn"}, []string{
 			"MIRROR_CONFIG=" + file,
@@ -112,7 +112,7 @@ func TestLoad(t *testing.T) {
 		want := []string{
 			`config in ` + file + `: a configuration file cannot name another`,
 			`http_listen in ` + file + `: must be a single value`,
-			`tenants in ` + file + `: there is no such setting in this version`,
+			`tenant_list in ` + file + `: there is no such setting in this version`,
 			`MIRROR_FEISHU_APP_SECRET and MIRROR_FEISHU_APP_SECRET_FILE are both set; remove one`,
 			`MIRROR_KAFKA_BROKERS: there is no such setting in this version`,
 			`MIRROR_API_CLIENTS_FILE: the secret cannot be read: open /no/such/file: no such file or directory`,

@@ -39,7 +39,7 @@ func (l *loader) events(key string) Events {
 func (l *loader) needs(key string, needed ...string) {
 	for _, other := range needed {
 		if l.get(other).text == "" && !l.refused(other) {
-			l.problem("%s is %s, and %s is not set: %s", l.name(key), l.get(key).text, Variable(other), l.known[other].Meaning)
+			l.problem("%s is %s, and %s is not set: %s", l.name(key), l.get(key).text, l.called(other), l.known[other].Meaning)
 		}
 	}
 }

@@ -32,6 +32,10 @@ type loader struct {
 	values   map[string]value
 	bad      map[string]bool // settings that were given, but are of no use
 	problems []error
+
+	entries []layer // of the list of companies
+	entry   string  // name of the one that this loader is for
+	path    string  // of the configuration file, where there is a list
 }
 
 // read merges file, environment and flags over the defaults.
@@ -103,6 +107,7 @@ func (l *loader) file(path string) {
 		l.problem("config in %s: a configuration file cannot name another; remove it", path)
 		delete(found, "config")
 	}
+	l.takeTenants(found, path)
 	l.add(found, func(key string) string { return key + " in " + path })
 }
 
@@ -190,6 +195,14 @@ func (l *loader) get(key string) value {
 func (l *loader) name(key string) string {
 	if origin := l.get(key).origin; origin != "" {
 		return origin
+	}
+	return Variable(key)
+}
+
+// called is what a setting that is missing is called.
+func (l *loader) called(key string) string {
+	if short := shortKey(key); l.entry != "" && short != key {
+		return l.entry + "." + short + " in " + l.path
 	}
 	return Variable(key)
 }

@@ -29,6 +29,7 @@ type Setting struct {
 	Default string // the value where nobody sets one
 	Shown   string // what help and README say of the default, where that is not the value
 	Meaning string
+	Switch  bool // true or false; the flag may stand alone
 	Secret  bool // may come from the file named by Key + "_file", and is never shown
 	Group   Group
 }
@@ -50,6 +51,7 @@ func Settings() []Setting {
 		{Key: "poll_intervals", Group: Service, Default: crawl.UsualPollIntervals, Meaning: "how often `mirror serve` looks at what has no events, or too few: as `groups=15m,units=0` (0: never; what is not named, as usual), or one duration for all; with `MIRROR_FEISHU_MONTHLY_CALLS` less often, so that polls take a quarter of it at most"},
 		{Key: "max_removals", Group: Feishu, Shown: "the greater of 20 and 5%", Meaning: "how many people, and how many departments, a walk may remove, and how many groups and units a poll, without approval: a number such as `100`, or a percentage of the live ones such as `2.5%`; all of them never"},
 		{Key: "feishu_tenant_key", Group: Tenant, Shown: "asked from Feishu", Meaning: "the company, where the app may not ask (permission `tenant:tenant:readonly`)"},
+		{Key: "tenant", Group: Tenant, Shown: "all of them", Meaning: "the company that a command is for, by its tenant_key, where the configuration file lists several; `mirror tree` and `mirror person` ask about it"},
 		{Key: "events", Group: Service, Shown: "`webhook` where its two secrets are set, else `none` with a warning", Meaning: "how changes come in: `webhook` (Feishu calls), `websocket` (a long connection to Feishu) or `none` (only walks see them)"},
 		{Key: "feishu_verification_token", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Verification Token, from the app's console"},
 		{Key: "feishu_encrypt_key", Group: Service, Secret: true, Shown: "none", Meaning: "the webhook's Encrypt Key, from the app's console"},
@@ -57,9 +59,16 @@ func Settings() []Setting {
 		{Key: "grpc_listen", Group: Service, Default: "127.0.0.1:8081", Meaning: "gRPC"},
 		{Key: "webhook_listen", Group: Service, Default: "127.0.0.1:8082", Meaning: "Feishu's callbacks, `POST /webhook/event`; open only with `webhook`"},
 		{Key: "metrics_listen", Group: Service, Default: "127.0.0.1:2112", Meaning: "`/metrics`, `/livez`, `/readyz`"},
-		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, or `sensitive` for personal fields too"},
+		{Key: "api_clients", Group: Service, Secret: true, Shown: "empty: nobody may read", Meaning: "who may read: `id:secret:role[+role]`, comma-separated; roles `reader`, `sensitive` for personal fields too, `operator`; the file may also be YAML with hashes and companies, see README"},
+		{Key: "tls_cert", Group: Service, Shown: "none: plain text", Meaning: "file with the certificate, and those between it and its CA (PEM): REST and gRPC speak TLS; it is read again when it changes"},
+		{Key: "tls_key", Group: Service, Shown: "none", Meaning: "file with the certificate's key (PEM)"},
+		{Key: "tls_client_ca", Group: Service, Shown: "none", Meaning: "file with CA certificates (PEM): who connects must show a certificate of theirs, and needs a secret nonetheless"},
 		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree`, `mirror person` and `mirror diff` ask"},
 		{Key: "client", Group: Client, Secret: true, Shown: "none", Meaning: "`id:secret` with which they ask"},
+		{Key: "tls", Group: Client, Default: "false", Switch: true, Meaning: "they speak TLS with the service, and check its certificate; also where one of the next three is set"},
+		{Key: "ca", Group: Client, Shown: "those of the system", Meaning: "file with the CA certificates that they trust (PEM)"},
+		{Key: "client_cert", Group: Client, Shown: "none", Meaning: "file with the certificate that they show the service (PEM)"},
+		{Key: "client_key", Group: Client, Shown: "none", Meaning: "file with its key (PEM)"},
 	}
 }
 
@@ -104,4 +113,7 @@ func (s Setting) register(flags *pflag.FlagSet) {
 		usage += "; other users of this machine can see flags, so prefer the file"
 	}
 	flags.String(flagName(s.Key), s.Default, usage)
+	if s.Switch {
+		flags.Lookup(flagName(s.Key)).NoOptDefVal = "true"
+	}
 }

@@ -9,10 +9,38 @@ import (
 // LogValue shows the settings without secrets: what they say of a secret is
 // whether it is there.
 func (c Config) LogValue() slog.Value {
-	return slog.GroupValue(
+	attrs := []slog.Attr{
 		slog.String("log_level", c.LogLevel.String()),
 		slog.String("database_url", showURL(c.DatabaseURL)),
 		slog.String("data_dir", c.DataDir),
+		slog.String("http_listen", c.HTTPListen),
+		slog.String("grpc_listen", c.GRPCListen),
+		slog.String("webhook_listen", c.WebhookListen),
+		slog.String("metrics_listen", c.MetricsListen),
+		slog.Int("api_clients", len(c.APIClients)),
+		slog.String("tls_cert", c.TLSCert),
+		slog.String("tls_key", c.TLSKey),
+		slog.String("tls_client_ca", c.TLSClientCA),
+		slog.String("addr", c.Addr),
+		slog.String("client", showSecret(c.Client)),
+		slog.Bool("tls", c.TLS),
+		slog.String("ca", c.CA),
+		slog.String("client_cert", c.ClientCert),
+		slog.String("client_key", c.ClientKey),
+		slog.String("tenant", c.Tenant),
+	}
+	if c.Tenants == nil {
+		attrs = append(attrs, c.ofTenant()...)
+	}
+	for _, one := range c.Tenants {
+		attrs = append(attrs, slog.Attr{Key: one.FeishuTenantKey, Value: slog.GroupValue(one.ofTenant()...)})
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// ofTenant are the settings that companies have of their own.
+func (c Config) ofTenant() []slog.Attr {
+	return []slog.Attr{
 		slog.String("feishu_base_url", c.FeishuBaseURL),
 		slog.String("feishu_app_id", c.FeishuAppID),
 		slog.String("feishu_app_secret", showSecret(c.FeishuAppSecret)),
@@ -26,14 +54,7 @@ func (c Config) LogValue() slog.Value {
 		slog.String("feishu_encrypt_key", showSecret(c.FeishuEncryptKey)),
 		slog.String("max_removals", c.MaxRemovals.String()),
 		slog.String("poll_intervals", c.PollIntervals.String()),
-		slog.String("http_listen", c.HTTPListen),
-		slog.String("grpc_listen", c.GRPCListen),
-		slog.String("webhook_listen", c.WebhookListen),
-		slog.String("metrics_listen", c.MetricsListen),
-		slog.Int("api_clients", len(c.APIClients)),
-		slog.String("addr", c.Addr),
-		slog.String("client", showSecret(c.Client)),
-	)
+	}
 }
 
 func showSecret(s string) string {

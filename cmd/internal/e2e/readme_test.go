@@ -20,7 +20,8 @@ func TestREADMECommands(t *testing.T) {
 	_, section, _ := strings.Cut(string(content), "\n## Mirror your company\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	server, settings := upstream(t, 40, 5)
-	if _, err := server.AddUser(sandbox.User{Name: "Ann"}); err != nil {
+	ann, err := server.AddUser(sandbox.User{Name: "Ann"})
+	if err != nil {
 		t.Fatal(err)
 	}
 	settings = append(settings, "MIRROR_DATABASE_URL="+pgtest.URL(t), "PATH="+binaries+":"+os.Getenv("PATH"))
@@ -28,6 +29,7 @@ func TestREADMECommands(t *testing.T) {
 	var s service
 	ran := map[string]int{}
 	for _, command := range fenced(section) {
+		command = strings.ReplaceAll(command, "ou_…", ann.OpenID)
 		word, rest, _ := strings.Cut(command, " ")
 		ran[word]++
 		switch {
@@ -50,7 +52,7 @@ func TestREADMECommands(t *testing.T) {
 			}
 		}
 	}
-	if ran["backfill"] != 2 || ran["curl"] != 4 || ran["mirror"] != 6 {
+	if ran["backfill"] != 2 || ran["curl"] != 9 || ran["mirror"] != 6 {
 		t.Errorf("commands found in the README: %v", ran)
 	}
 }

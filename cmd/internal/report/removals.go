@@ -15,7 +15,7 @@ func WriteRemovals(w io.Writer, all ...crawl.Removals) {
 		return
 	}
 	for _, r := range all {
-		fmt.Fprintf(w, "%s  of %s (UTC)\n", r.SweepID, r.StartedAt.UTC().Format(time.DateTime))
+		fmt.Fprintf(w, "%s  of %s (UTC), company %s\n", r.SweepID, r.StartedAt.UTC().Format(time.DateTime), r.TenantKey)
 		for _, set := range r.Sets {
 			if set.Candidates == 0 {
 				continue

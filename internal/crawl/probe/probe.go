@@ -23,6 +23,10 @@ const (
 
 // Finding is the answer to one question.
 type Finding struct {
+	// TenantKey is the company that it is about; empty where it is about all, or there
+	// is only one.
+	TenantKey string `json:"tenant_key,omitempty"`
+
 	Check string `json:"check"`
 	State State  `json:"state"`
 	Says  string `json:"says"`

@@ -42,7 +42,7 @@ type BatchGetDepartmentsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -132,8 +132,10 @@ type BatchGetDepartmentsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchGetDepartmentsResponse) Reset() {
@@ -206,6 +208,13 @@ func (x *BatchGetDepartmentsResponse) GetUpstreamConfirmedAt() *timestamppb.Time
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *BatchGetDepartmentsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // DepartmentResult is the answer to one id.
@@ -291,7 +300,7 @@ type SearchDepartmentsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -413,8 +422,10 @@ type SearchDepartmentsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchDepartmentsResponse) Reset() {
@@ -496,6 +507,13 @@ func (x *SearchDepartmentsResponse) GetUpstreamConfirmedAt() *timestamppb.Timest
 	return nil
 }
 
+func (x *SearchDepartmentsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListDepartmentDescendantsRequest asks for the departments below one.
 type ListDepartmentDescendantsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -517,7 +535,7 @@ type ListDepartmentDescendantsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -646,8 +664,10 @@ type ListDepartmentDescendantsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentDescendantsResponse) Reset() {
@@ -729,6 +749,13 @@ func (x *ListDepartmentDescendantsResponse) GetUpstreamConfirmedAt() *timestampp
 	return nil
 }
 
+func (x *ListDepartmentDescendantsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // GetDepartmentPathRequest asks for the way to a department.
 type GetDepartmentPathRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -747,7 +774,7 @@ type GetDepartmentPathRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -843,8 +870,10 @@ type GetDepartmentPathResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDepartmentPathResponse) Reset() {
@@ -933,6 +962,13 @@ func (x *GetDepartmentPathResponse) GetUpstreamConfirmedAt() *timestamppb.Timest
 	return nil
 }
 
+func (x *GetDepartmentPathResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // DepartmentPathNames is a path in words.
 type DepartmentPathNames struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1006,7 +1042,7 @@ type ListDepartmentLeadersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also leaders who are gone, with removed_at set.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -1106,8 +1142,10 @@ type ListDepartmentLeadersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentLeadersResponse) Reset() {
@@ -1182,6 +1220,13 @@ func (x *ListDepartmentLeadersResponse) GetUpstreamConfirmedAt() *timestamppb.Ti
 	return nil
 }
 
+func (x *ListDepartmentLeadersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // DepartmentLeaderUser is a leader as a person.
 type DepartmentLeaderUser struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1248,7 +1293,7 @@ type CountDepartmentUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1333,8 +1378,10 @@ type CountDepartmentUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CountDepartmentUsersResponse) Reset() {
@@ -1437,6 +1484,13 @@ func (x *CountDepartmentUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Tim
 	return nil
 }
 
+func (x *CountDepartmentUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 var File_orgmirror_v1_department_structure_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
@@ -1449,7 +1503,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf8\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x97\x03\n" +
 	"\x1bBatchGetDepartmentsResponse\x128\n" +
 	"\aresults\x18\x01 \x03(\v2\x1e.orgmirror.v1.DepartmentResultR\aresults\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1457,7 +1511,9 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"v\n" +
 	"\x10DepartmentResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x128\n" +
@@ -1476,7 +1532,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa0\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xbf\x03\n" +
 	"\x19SearchDepartmentsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1485,7 +1541,9 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xf2\x02\n" +
 	" ListDepartmentDescendantsRequest\x12\x1e\n" +
 	"\n" +
@@ -1501,7 +1559,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa8\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc7\x03\n" +
 	"!ListDepartmentDescendantsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1510,7 +1568,9 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xee\x01\n" +
 	"\x18GetDepartmentPathRequest\x12\x1e\n" +
 	"\n" +
@@ -1521,7 +1581,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xcd\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xec\x03\n" +
 	"\x19GetDepartmentPathResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x127\n" +
 	"\x05names\x18\x02 \x01(\v2!.orgmirror.v1.DepartmentPathNamesR\x05names\x12\x1a\n" +
@@ -1531,7 +1591,9 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"^\n" +
 	"\x13DepartmentPathNames\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
@@ -1546,7 +1608,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
 	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\xfe\x02\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x9d\x03\n" +
 	"\x1dListDepartmentLeadersResponse\x12<\n" +
 	"\aleaders\x18\x01 \x03(\v2\".orgmirror.v1.DepartmentLeaderUserR\aleaders\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1554,7 +1616,9 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"_\n" +
 	"\x14DepartmentLeaderUser\x12\x1f\n" +
 	"\vleader_type\x18\x01 \x01(\x05R\n" +
@@ -1565,7 +1629,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"department\x18\x01 \x01(\tR\n" +
 	"department\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf2\x04\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x91\x05\n" +
 	"\x1cCountDepartmentUsersResponse\x12\x19\n" +
 	"\x05users\x18\x01 \x01(\x03H\x00R\x05users\x88\x01\x01\x12(\n" +
 	"\rprimary_users\x18\x02 \x01(\x03H\x01R\fprimaryUsers\x88\x01\x01\x12,\n" +
@@ -1577,7 +1641,9 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\b\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\b\n" +
 	"\x06_usersB\x10\n" +
 	"\x0e_primary_usersB\x12\n" +
 	"\x10_recursive_usersB\x1a\n" +

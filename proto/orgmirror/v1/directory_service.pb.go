@@ -42,7 +42,7 @@ type GetUserRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -132,8 +132,10 @@ type GetUserResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetUserResponse) Reset() {
@@ -208,6 +210,13 @@ func (x *GetUserResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetUserResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // BatchGetUsersRequest asks for several people.
 type BatchGetUsersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -226,7 +235,7 @@ type BatchGetUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -316,8 +325,10 @@ type BatchGetUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchGetUsersResponse) Reset() {
@@ -390,6 +401,13 @@ func (x *BatchGetUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp 
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *BatchGetUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // UserResult is the answer to one id.
@@ -475,7 +493,7 @@ type SearchUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -597,8 +615,10 @@ type SearchUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SearchUsersResponse) Reset() {
@@ -680,6 +700,13 @@ func (x *SearchUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *SearchUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // GetDepartmentRequest asks for one department.
 type GetDepartmentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -698,7 +725,7 @@ type GetDepartmentRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -788,8 +815,10 @@ type GetDepartmentResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDepartmentResponse) Reset() {
@@ -864,6 +893,13 @@ func (x *GetDepartmentResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp 
 	return nil
 }
 
+func (x *GetDepartmentResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListDepartmentChildrenRequest asks for the departments directly below one.
 type ListDepartmentChildrenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -882,7 +918,7 @@ type ListDepartmentChildrenRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -1004,8 +1040,10 @@ type ListDepartmentChildrenResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentChildrenResponse) Reset() {
@@ -1087,6 +1125,13 @@ func (x *ListDepartmentChildrenResponse) GetUpstreamConfirmedAt() *timestamppb.T
 	return nil
 }
 
+func (x *ListDepartmentChildrenResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListDepartmentAncestorsRequest asks for the departments above one.
 type ListDepartmentAncestorsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1105,7 +1150,7 @@ type ListDepartmentAncestorsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1195,8 +1240,10 @@ type ListDepartmentAncestorsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentAncestorsResponse) Reset() {
@@ -1271,6 +1318,13 @@ func (x *ListDepartmentAncestorsResponse) GetUpstreamConfirmedAt() *timestamppb.
 	return nil
 }
 
+func (x *ListDepartmentAncestorsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListDepartmentUsersRequest asks for the people of a department.
 type ListDepartmentUsersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1291,7 +1345,7 @@ type ListDepartmentUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also people who left, where this was a department of their last day, and
 	// with recursive those of deleted departments.
@@ -1421,8 +1475,10 @@ type ListDepartmentUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentUsersResponse) Reset() {
@@ -1504,6 +1560,13 @@ func (x *ListDepartmentUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Time
 	return nil
 }
 
+func (x *ListDepartmentUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 var File_orgmirror_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
@@ -1516,7 +1579,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xda\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf9\x02\n" +
 	"\x0fGetUserResponse\x12&\n" +
 	"\x04user\x18\x01 \x01(\v2\x12.orgmirror.v1.UserR\x04user\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1524,7 +1587,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xe5\x01\n" +
 	"\x14BatchGetUsersRequest\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\tR\auserIds\x12 \n" +
@@ -1533,7 +1598,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xec\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x8b\x03\n" +
 	"\x15BatchGetUsersResponse\x122\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.orgmirror.v1.UserResultR\aresults\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1541,7 +1606,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"^\n" +
 	"\n" +
 	"UserResult\x12\x0e\n" +
@@ -1559,7 +1626,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x88\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa7\x03\n" +
 	"\x13SearchUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1568,7 +1635,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xea\x01\n" +
 	"\x14GetDepartmentRequest\x12\x1e\n" +
 	"\n" +
@@ -1579,7 +1648,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf2\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x91\x03\n" +
 	"\x15GetDepartmentResponse\x128\n" +
 	"\n" +
 	"department\x18\x01 \x01(\v2\x18.orgmirror.v1.DepartmentR\n" +
@@ -1589,7 +1658,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xd2\x02\n" +
 	"\x1dListDepartmentChildrenRequest\x12\x1e\n" +
 	"\n" +
@@ -1604,7 +1675,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa5\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc4\x03\n" +
 	"\x1eListDepartmentChildrenResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1613,7 +1684,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xf4\x01\n" +
 	"\x1eListDepartmentAncestorsRequest\x12\x1e\n" +
 	"\n" +
@@ -1624,7 +1697,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xfe\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x9d\x03\n" +
 	"\x1fListDepartmentAncestorsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1632,7 +1705,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xed\x02\n" +
 	"\x1aListDepartmentUsersRequest\x12\x1e\n" +
 	"\n" +
@@ -1648,7 +1723,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x90\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xaf\x03\n" +
 	"\x1bListDepartmentUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1657,7 +1732,9 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position2\x9d\x17\n" +
 	"\x10DirectoryService\x12F\n" +
 	"\aGetUser\x12\x1c.orgmirror.v1.GetUserRequest\x1a\x1d.orgmirror.v1.GetUserResponse\x12X\n" +

@@ -55,17 +55,22 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// DirectoryService reads the mirrored directory of one company. Every call
-// needs credentials of an API client: the metadata (over HTTP the header)
-// authorization with "Basic base64(id:secret)" or "Bearer id:secret".
+// DirectoryService reads the mirrored directory of a company. Every call needs
+// credentials of an API client: the metadata (over HTTP the header)
+// authorization with "Basic base64(id:secret)" or "Bearer id:secret". Where the
+// client may ask about several companies, X-Mirror-Tenant names the one, by its
+// tenant_key; no call sees anything of another.
 //
 // Every error carries one google.rpc.ErrorInfo with the domain "orgmirror" and
 // a reason. Any call can fail with
 //   - UNAUTHENTICATED: CREDENTIALS_MISSING, CREDENTIALS_INVALID
-//   - PERMISSION_DENIED: FIELD_NOT_PERMITTED
+//   - RESOURCE_EXHAUSTED: TOO_MANY_WRONG_SECRETS, with retry_after_seconds; the
+//     secret was not looked at
+//   - PERMISSION_DENIED: FIELD_NOT_PERMITTED, TENANT_NOT_PERMITTED
 //   - INVALID_ARGUMENT: ARGUMENT_INVALID, also with google.rpc.BadRequest that
 //     names the field; PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH,
-//     CONSISTENCY_TOKEN_INVALID, FOREIGN_LOG
+//     CONSISTENCY_TOKEN_INVALID, FOREIGN_LOG, FOREIGN_TENANT; TENANT_MISSING,
+//     with tenants: those of the client
 //   - UNAVAILABLE: NOT_FRESH_ENOUGH, DATABASE_UNAVAILABLE
 //   - DEADLINE_EXCEEDED, CANCELLED, INTERNAL
 type DirectoryServiceClient interface {
@@ -497,17 +502,22 @@ func (c *directoryServiceClient) ListScopeNodes(ctx context.Context, in *ListSco
 // All implementations must embed UnimplementedDirectoryServiceServer
 // for forward compatibility.
 //
-// DirectoryService reads the mirrored directory of one company. Every call
-// needs credentials of an API client: the metadata (over HTTP the header)
-// authorization with "Basic base64(id:secret)" or "Bearer id:secret".
+// DirectoryService reads the mirrored directory of a company. Every call needs
+// credentials of an API client: the metadata (over HTTP the header)
+// authorization with "Basic base64(id:secret)" or "Bearer id:secret". Where the
+// client may ask about several companies, X-Mirror-Tenant names the one, by its
+// tenant_key; no call sees anything of another.
 //
 // Every error carries one google.rpc.ErrorInfo with the domain "orgmirror" and
 // a reason. Any call can fail with
 //   - UNAUTHENTICATED: CREDENTIALS_MISSING, CREDENTIALS_INVALID
-//   - PERMISSION_DENIED: FIELD_NOT_PERMITTED
+//   - RESOURCE_EXHAUSTED: TOO_MANY_WRONG_SECRETS, with retry_after_seconds; the
+//     secret was not looked at
+//   - PERMISSION_DENIED: FIELD_NOT_PERMITTED, TENANT_NOT_PERMITTED
 //   - INVALID_ARGUMENT: ARGUMENT_INVALID, also with google.rpc.BadRequest that
 //     names the field; PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH,
-//     CONSISTENCY_TOKEN_INVALID, FOREIGN_LOG
+//     CONSISTENCY_TOKEN_INVALID, FOREIGN_LOG, FOREIGN_TENANT; TENANT_MISSING,
+//     with tenants: those of the client
 //   - UNAVAILABLE: NOT_FRESH_ENOUGH, DATABASE_UNAVAILABLE
 //   - DEADLINE_EXCEEDED, CANCELLED, INTERNAL
 type DirectoryServiceServer interface {

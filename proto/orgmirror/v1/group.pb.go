@@ -236,7 +236,7 @@ type GetGroupRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -319,8 +319,10 @@ type GetGroupResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetGroupResponse) Reset() {
@@ -395,6 +397,13 @@ func (x *GetGroupResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetGroupResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListGroupsRequest asks for the groups.
 type ListGroupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -410,7 +419,7 @@ type ListGroupsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -525,8 +534,10 @@ type ListGroupsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListGroupsResponse) Reset() {
@@ -608,6 +619,13 @@ func (x *ListGroupsResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListGroupsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListGroupMembersRequest asks for the members of a group.
 type ListGroupMembersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -628,7 +646,7 @@ type ListGroupMembersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -757,8 +775,10 @@ type ListGroupMembersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListGroupMembersResponse) Reset() {
@@ -840,6 +860,13 @@ func (x *ListGroupMembersResponse) GetUpstreamConfirmedAt() *timestamppb.Timesta
 	return nil
 }
 
+func (x *ListGroupMembersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListGroupUsersRequest asks for the people of a group.
 type ListGroupUsersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -861,7 +888,7 @@ type ListGroupUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also people who left, or are in the group no more, and with recursive those
 	// of departments that are gone, or are in the group no more.
@@ -991,8 +1018,10 @@ type ListGroupUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListGroupUsersResponse) Reset() {
@@ -1074,6 +1103,13 @@ func (x *ListGroupUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp
 	return nil
 }
 
+func (x *ListGroupUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListUserGroupsRequest asks for the groups of a person.
 type ListUserGroupsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1095,7 +1131,7 @@ type ListUserGroupsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also groups that are gone, and groups that the person or the department is in
 	// no more.
@@ -1225,8 +1261,10 @@ type ListUserGroupsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUserGroupsResponse) Reset() {
@@ -1308,6 +1346,13 @@ func (x *ListUserGroupsResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp
 	return nil
 }
 
+func (x *ListUserGroupsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 var File_orgmirror_v1_group_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_group_proto_rawDesc = "" +
@@ -1344,7 +1389,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xde\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xfd\x02\n" +
 	"\x10GetGroupResponse\x12)\n" +
 	"\x05group\x18\x01 \x01(\v2\x13.orgmirror.v1.GroupR\x05group\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1352,7 +1397,9 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\x98\x02\n" +
 	"\x11ListGroupsRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\x05R\x04type\x12,\n" +
@@ -1362,7 +1409,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x8a\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa9\x03\n" +
 	"\x12ListGroupsResponse\x12+\n" +
 	"\x06groups\x18\x01 \x03(\v2\x13.orgmirror.v1.GroupR\x06groups\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1371,7 +1418,9 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xe3\x02\n" +
 	"\x17ListGroupMembersRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x1f\n" +
@@ -1386,7 +1435,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x98\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xb7\x03\n" +
 	"\x18ListGroupMembersResponse\x123\n" +
 	"\amembers\x18\x01 \x03(\v2\x19.orgmirror.v1.GroupMemberR\amembers\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1395,7 +1444,9 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xde\x02\n" +
 	"\x15ListGroupUsersRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x1c\n" +
@@ -1409,7 +1460,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x8b\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xaa\x03\n" +
 	"\x16ListGroupUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1418,7 +1469,9 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xdc\x02\n" +
 	"\x15ListUserGroupsRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1c\n" +
@@ -1432,7 +1485,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x8e\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xad\x03\n" +
 	"\x16ListUserGroupsResponse\x12+\n" +
 	"\x06groups\x18\x01 \x03(\v2\x13.orgmirror.v1.GroupR\x06groups\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1441,7 +1494,9 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_positionB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (

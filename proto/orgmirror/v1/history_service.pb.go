@@ -42,7 +42,7 @@ type ListUserChangesRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
 	// An answer may hold fewer. Negative is INVALID_ARGUMENT.
@@ -154,8 +154,10 @@ type ListUserChangesResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUserChangesResponse) Reset() {
@@ -235,6 +237,13 @@ func (x *ListUserChangesResponse) GetUpstreamConfirmedAt() *timestamppb.Timestam
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *ListUserChangesResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // UserChange is what one record of the log changed.
@@ -339,7 +348,7 @@ type ListDepartmentChangesRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
 	// An answer may hold fewer. Negative is INVALID_ARGUMENT.
@@ -451,8 +460,10 @@ type ListDepartmentChangesResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentChangesResponse) Reset() {
@@ -532,6 +543,13 @@ func (x *ListDepartmentChangesResponse) GetUpstreamConfirmedAt() *timestamppb.Ti
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *ListDepartmentChangesResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // DepartmentChange is what one record of the log changed.
@@ -736,7 +754,7 @@ type DiffOrganizationRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
 	// An answer may hold fewer. Negative is INVALID_ARGUMENT.
@@ -896,8 +914,10 @@ type DiffOrganizationResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DiffOrganizationResponse) Reset() {
@@ -998,6 +1018,13 @@ func (x *DiffOrganizationResponse) GetUpstreamConfirmedAt() *timestamppb.Timesta
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *DiffOrganizationResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // OrganizationMoment is a moment that a question was answered for.
@@ -1558,7 +1585,7 @@ const file_orgmirror_v1_history_service_proto_rawDesc = "" +
 	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x96\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xb5\x03\n" +
 	"\x17ListUserChangesResponse\x122\n" +
 	"\achanges\x18\x01 \x03(\v2\x18.orgmirror.v1.UserChangeR\achanges\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1567,7 +1594,9 @@ const file_orgmirror_v1_history_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xbd\x01\n" +
 	"\n" +
 	"UserChange\x12\x12\n" +
@@ -1588,7 +1617,7 @@ const file_orgmirror_v1_history_service_proto_rawDesc = "" +
 	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa2\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc1\x03\n" +
 	"\x1dListDepartmentChangesResponse\x128\n" +
 	"\achanges\x18\x01 \x03(\v2\x1e.orgmirror.v1.DepartmentChangeR\achanges\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1597,7 +1626,9 @@ const file_orgmirror_v1_history_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xcf\x01\n" +
 	"\x10DepartmentChange\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
@@ -1636,7 +1667,7 @@ const file_orgmirror_v1_history_service_proto_rawDesc = "" +
 	"\n" +
 	"page_token\x18\x15 \x01(\tR\tpageTokenB\x10\n" +
 	"\x0e_from_positionB\x0e\n" +
-	"\f_to_position\"\xc1\x04\n" +
+	"\f_to_position\"\xe0\x04\n" +
 	"\x18DiffOrganizationResponse\x12:\n" +
 	"\achanges\x18\x01 \x03(\v2 .orgmirror.v1.OrganizationChangeR\achanges\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x128\n" +
@@ -1648,7 +1679,9 @@ const file_orgmirror_v1_history_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"a\n" +
 	"\x12OrganizationMoment\x12/\n" +
 	"\x05as_of\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12\x1a\n" +

@@ -496,7 +496,7 @@ type ListEmployeeTypesRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -597,8 +597,10 @@ type ListEmployeeTypesResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListEmployeeTypesResponse) Reset() {
@@ -680,6 +682,13 @@ func (x *ListEmployeeTypesResponse) GetUpstreamConfirmedAt() *timestamppb.Timest
 	return nil
 }
 
+func (x *ListEmployeeTypesResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListCustomAttributesRequest asks for the definitions of custom attributes.
 type ListCustomAttributesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -690,7 +699,7 @@ type ListCustomAttributesRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -791,8 +800,10 @@ type ListCustomAttributesResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListCustomAttributesResponse) Reset() {
@@ -874,6 +885,13 @@ func (x *ListCustomAttributesResponse) GetUpstreamConfirmedAt() *timestamppb.Tim
 	return nil
 }
 
+func (x *ListCustomAttributesResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListScopeNodesRequest asks for what the mirror's app may see.
 type ListScopeNodesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -892,7 +910,7 @@ type ListScopeNodesRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -1014,8 +1032,10 @@ type ListScopeNodesResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListScopeNodesResponse) Reset() {
@@ -1097,6 +1117,13 @@ func (x *ListScopeNodesResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp
 	return nil
 }
 
+func (x *ListScopeNodesResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 var File_orgmirror_v1_resource_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_resource_proto_rawDesc = "" +
@@ -1158,7 +1185,7 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa7\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc6\x03\n" +
 	"\x19ListEmployeeTypesResponse\x12A\n" +
 	"\x0eemployee_types\x18\x01 \x03(\v2\x1a.orgmirror.v1.EmployeeTypeR\remployeeTypes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1167,7 +1194,9 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xe0\x01\n" +
 	"\x1bListCustomAttributesRequest\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
@@ -1175,7 +1204,7 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xb3\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xd2\x03\n" +
 	"\x1cListCustomAttributesResponse\x12J\n" +
 	"\x11custom_attributes\x18\x01 \x03(\v2\x1d.orgmirror.v1.CustomAttributeR\x10customAttributes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1184,7 +1213,9 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xc7\x02\n" +
 	"\x15ListScopeNodesRequest\x12\x1b\n" +
 	"\tnode_type\x18\x01 \x01(\tR\bnodeType\x12 \n" +
@@ -1197,7 +1228,7 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x90\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xaf\x03\n" +
 	"\x16ListScopeNodesResponse\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.orgmirror.v1.ScopeNodeR\x05nodes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1206,7 +1237,9 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_positionB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (

@@ -29,7 +29,7 @@ type GetSyncStatusRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -145,8 +145,10 @@ type GetSyncStatusResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetSyncStatusResponse) Reset() {
@@ -338,6 +340,13 @@ func (x *GetSyncStatusResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp 
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *GetSyncStatusResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // Sweep is a complete walk of everything that the mirror may see.
@@ -936,7 +945,9 @@ type StartSweepResponse struct {
 	// When it began, on Feishu's clock.
 	StartedAt *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	// It had been interrupted, and goes on.
-	Resumed       *bool `protobuf:"varint,3,opt,name=resumed,proto3,oneof" json:"resumed,omitempty"`
+	Resumed *bool `protobuf:"varint,3,opt,name=resumed,proto3,oneof" json:"resumed,omitempty"`
+	// The company that was asked about.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -992,6 +1003,13 @@ func (x *StartSweepResponse) GetResumed() bool {
 	return false
 }
 
+func (x *StartSweepResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListHeldRemovalsRequest asks for the removals that wait for a decision.
 type ListHeldRemovalsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1000,7 +1018,7 @@ type ListHeldRemovalsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// At most so many entities in this answer: 50 if 0, 1000 at most (more is
 	// clamped). Negative is INVALID_ARGUMENT.
@@ -1095,8 +1113,10 @@ type ListHeldRemovalsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListHeldRemovalsResponse) Reset() {
@@ -1185,6 +1205,13 @@ func (x *ListHeldRemovalsResponse) GetUpstreamConfirmedAt() *timestamppb.Timesta
 	return nil
 }
 
+func (x *ListHeldRemovalsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ApproveRemovalsRequest says that whom a sweep holds may go.
 type ApproveRemovalsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1235,7 +1262,9 @@ func (x *ApproveRemovalsRequest) GetSweepId() string {
 type ApproveRemovalsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The sweep's sets as they are now.
-	Sets          []*RemovalSet `protobuf:"bytes,1,rep,name=sets,proto3" json:"sets,omitempty"`
+	Sets []*RemovalSet `protobuf:"bytes,1,rep,name=sets,proto3" json:"sets,omitempty"`
+	// The company that was asked about.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1275,6 +1304,13 @@ func (x *ApproveRemovalsResponse) GetSets() []*RemovalSet {
 		return x.Sets
 	}
 	return nil
+}
+
+func (x *ApproveRemovalsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // RejectRemovalsRequest says that whom a sweep holds are to stay.
@@ -1327,7 +1363,9 @@ func (x *RejectRemovalsRequest) GetSweepId() string {
 type RejectRemovalsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The sweep's sets as they are now.
-	Sets          []*RemovalSet `protobuf:"bytes,1,rep,name=sets,proto3" json:"sets,omitempty"`
+	Sets []*RemovalSet `protobuf:"bytes,1,rep,name=sets,proto3" json:"sets,omitempty"`
+	// The company that was asked about.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1367,6 +1405,13 @@ func (x *RejectRemovalsResponse) GetSets() []*RemovalSet {
 		return x.Sets
 	}
 	return nil
+}
+
+func (x *RejectRemovalsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // RemovalSet is all of one kind who were there before a complete sweep began and
@@ -1791,7 +1836,7 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1forgmirror/v1/sync_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n" +
 	"\x14GetSyncStatusRequest\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x89\v\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xa8\v\n" +
 	"\x15GetSyncStatusResponse\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\tR\x05state\x12(\n" +
 	"\rhead_position\x18\x02 \x01(\x03H\x00R\fheadPosition\x88\x01\x01\x12C\n" +
@@ -1817,7 +1862,9 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\x10\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\x10\n" +
 	"\x0e_head_positionB\x11\n" +
 	"\x0f_parked_recordsB\x16\n" +
 	"\x14_reread_queue_lengthB\x19\n" +
@@ -1893,12 +1940,14 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\bentities\x18\x03 \x01(\x03H\x00R\bentities\x88\x01\x01\x12>\n" +
 	"\rlast_found_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vlastFoundAtB\v\n" +
 	"\t_entities\"\x13\n" +
-	"\x11StartSweepRequest\"\x95\x01\n" +
+	"\x11StartSweepRequest\"\xb4\x01\n" +
 	"\x12StartSweepResponse\x12\x19\n" +
 	"\bsweep_id\x18\x01 \x01(\tR\asweepId\x129\n" +
 	"\n" +
 	"started_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x12\x1d\n" +
-	"\aresumed\x18\x03 \x01(\bH\x00R\aresumed\x88\x01\x01B\n" +
+	"\aresumed\x18\x03 \x01(\bH\x00R\aresumed\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\n" +
 	"\n" +
 	"\b_resumed\"\xa3\x01\n" +
 	"\x17ListHeldRemovalsRequest\x12!\n" +
@@ -1906,7 +1955,7 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xcd\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xec\x03\n" +
 	"\x18ListHeldRemovalsResponse\x12,\n" +
 	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\x12:\n" +
 	"\bentities\x18\x02 \x03(\v2\x1e.orgmirror.v1.RemovalCandidateR\bentities\x12&\n" +
@@ -1916,16 +1965,22 @@ const file_orgmirror_v1_sync_service_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"3\n" +
 	"\x16ApproveRemovalsRequest\x12\x19\n" +
-	"\bsweep_id\x18\x01 \x01(\tR\asweepId\"G\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\"f\n" +
 	"\x17ApproveRemovalsResponse\x12,\n" +
-	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\"2\n" +
+	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKey\"2\n" +
 	"\x15RejectRemovalsRequest\x12\x19\n" +
-	"\bsweep_id\x18\x01 \x01(\tR\asweepId\"F\n" +
+	"\bsweep_id\x18\x01 \x01(\tR\asweepId\"e\n" +
 	"\x16RejectRemovalsResponse\x12,\n" +
-	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\"\x86\x05\n" +
+	"\x04sets\x18\x01 \x03(\v2\x18.orgmirror.v1.RemovalSetR\x04sets\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKey\"\x86\x05\n" +
 	"\n" +
 	"RemovalSet\x12\x19\n" +
 	"\bsweep_id\x18\x01 \x01(\tR\asweepId\x12\x1f\n" +

@@ -119,7 +119,7 @@ type GetUnitRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -195,8 +195,10 @@ type GetUnitResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetUnitResponse) Reset() {
@@ -271,6 +273,13 @@ func (x *GetUnitResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetUnitResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListUnitsRequest asks for the units.
 type ListUnitsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -281,7 +290,7 @@ type ListUnitsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -382,8 +391,10 @@ type ListUnitsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUnitsResponse) Reset() {
@@ -465,6 +476,13 @@ func (x *ListUnitsResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListUnitsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListUnitDepartmentsRequest asks for the departments of a unit.
 type ListUnitDepartmentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -483,7 +501,7 @@ type ListUnitDepartmentsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also departments that are gone, or are bound to the unit no more.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -605,8 +623,10 @@ type ListUnitDepartmentsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUnitDepartmentsResponse) Reset() {
@@ -688,6 +708,13 @@ func (x *ListUnitDepartmentsResponse) GetUpstreamConfirmedAt() *timestamppb.Time
 	return nil
 }
 
+func (x *ListUnitDepartmentsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 var File_orgmirror_v1_unit_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_unit_proto_rawDesc = "" +
@@ -707,7 +734,7 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\x0eGetUnitRequest\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xda\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf9\x02\n" +
 	"\x0fGetUnitResponse\x12&\n" +
 	"\x04unit\x18\x01 \x01(\v2\x12.orgmirror.v1.UnitR\x04unit\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -715,7 +742,9 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xd5\x01\n" +
 	"\x10ListUnitsRequest\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
@@ -723,7 +752,7 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x86\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa5\x03\n" +
 	"\x11ListUnitsResponse\x12(\n" +
 	"\x05units\x18\x01 \x03(\v2\x12.orgmirror.v1.UnitR\x05units\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -732,7 +761,9 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xc3\x02\n" +
 	"\x1aListUnitDepartmentsRequest\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12 \n" +
@@ -745,7 +776,7 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa2\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc1\x03\n" +
 	"\x1bListUnitDepartmentsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -754,7 +785,9 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_positionB?Z=github.com/orgmirror/orgmirror/proto/orgmirror/v1;orgmirrorv1b\x06proto3"
 
 var (

@@ -58,7 +58,7 @@ type ListUsersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -187,8 +187,10 @@ type ListUsersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUsersResponse) Reset() {
@@ -270,6 +272,13 @@ func (x *ListUsersResponse) GetUpstreamConfirmedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListUsersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // TranslateUserIdsRequest asks for other ids of several people.
 type TranslateUserIdsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -286,7 +295,7 @@ type TranslateUserIdsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -369,8 +378,10 @@ type TranslateUserIdsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TranslateUserIdsResponse) Reset() {
@@ -443,6 +454,13 @@ func (x *TranslateUserIdsResponse) GetUpstreamConfirmedAt() *timestamppb.Timesta
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *TranslateUserIdsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // TranslatedUserId is the answer to one id. At most one of user_ids, missing and
@@ -646,7 +664,7 @@ const file_orgmirror_v1_user_lookup_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x86\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa5\x03\n" +
 	"\x11ListUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -655,13 +673,15 @@ const file_orgmirror_v1_user_lookup_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\x8f\x01\n" +
 	"\x17TranslateUserIdsRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x17\n" +
 	"\aid_type\x18\x02 \x01(\tR\x06idType\x12\x1e\n" +
 	"\vto_id_types\x18\x03 \x03(\tR\ttoIdTypes\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf5\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x94\x03\n" +
 	"\x18TranslateUserIdsResponse\x128\n" +
 	"\aresults\x18\x01 \x03(\v2\x1e.orgmirror.v1.TranslatedUserIdR\aresults\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -669,7 +689,9 @@ const file_orgmirror_v1_user_lookup_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xc7\x01\n" +
 	"\x10TranslatedUserId\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x120\n" +

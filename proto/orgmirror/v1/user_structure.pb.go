@@ -42,7 +42,7 @@ type ListUserManagersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also managers who are gone, with removed_at set, and who is above them.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -145,8 +145,10 @@ type ListUserManagersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUserManagersResponse) Reset() {
@@ -228,6 +230,13 @@ func (x *ListUserManagersResponse) GetUpstreamConfirmedAt() *timestamppb.Timesta
 	return nil
 }
 
+func (x *ListUserManagersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListUserReportsRequest asks for the people who report to a person.
 type ListUserReportsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -248,7 +257,7 @@ type ListUserReportsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also reports who are gone, with removed_at set; with recursive, who reports
 	// to them too.
@@ -378,8 +387,10 @@ type ListUserReportsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUserReportsResponse) Reset() {
@@ -461,6 +472,13 @@ func (x *ListUserReportsResponse) GetUpstreamConfirmedAt() *timestamppb.Timestam
 	return nil
 }
 
+func (x *ListUserReportsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListUserDottedLineLeadersRequest asks for the dotted-line managers of a person.
 type ListUserDottedLineLeadersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -479,7 +497,7 @@ type ListUserDottedLineLeadersRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -579,8 +597,10 @@ type ListUserDottedLineLeadersResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUserDottedLineLeadersResponse) Reset() {
@@ -655,6 +675,13 @@ func (x *ListUserDottedLineLeadersResponse) GetUpstreamConfirmedAt() *timestampp
 	return nil
 }
 
+func (x *ListUserDottedLineLeadersResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
+}
+
 // ListUserDepartmentsRequest asks for the departments of a person.
 type ListUserDepartmentsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -673,7 +700,7 @@ type ListUserDepartmentsRequest struct {
 	// Not older than this: the consistency_token of an earlier answer. Waits up to
 	// the call's deadline, and 5 seconds at most, until the mirror has come that
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
-	// token of another log.
+	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
 	// Also departments that are gone, with removed_at set.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -773,8 +800,10 @@ type ListUserDepartmentsResponse struct {
 	// Start of the last complete sweep of Feishu, on Feishu's clock: what went
 	// unannounced until then has been seen. Absent before the first.
 	UpstreamConfirmedAt *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=upstream_confirmed_at,json=upstreamConfirmedAt,proto3" json:"upstream_confirmed_at,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The company that was asked about; empty while the mirror does not know it.
+	TenantKey     string `protobuf:"bytes,25,opt,name=tenant_key,json=tenantKey,proto3" json:"tenant_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListUserDepartmentsResponse) Reset() {
@@ -847,6 +876,13 @@ func (x *ListUserDepartmentsResponse) GetUpstreamConfirmedAt() *timestamppb.Time
 		return x.UpstreamConfirmedAt
 	}
 	return nil
+}
+
+func (x *ListUserDepartmentsResponse) GetTenantKey() string {
+	if x != nil {
+		return x.TenantKey
+	}
+	return ""
 }
 
 // UserDepartment is a department with a person's place in it.
@@ -937,7 +973,7 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
 	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x80\x03\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x9f\x03\n" +
 	"\x18ListUserManagersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12\x19\n" +
 	"\bended_by\x18\x02 \x01(\tR\aendedBy\x12\x1f\n" +
@@ -946,7 +982,9 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xdd\x02\n" +
 	"\x16ListUserReportsRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1c\n" +
@@ -960,7 +998,7 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\x8c\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageToken\"\xab\x03\n" +
 	"\x17ListUserReportsResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -969,7 +1007,9 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\x8d\x02\n" +
 	" ListUserDottedLineLeadersRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
@@ -979,7 +1019,7 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
 	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\xee\x02\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x8d\x03\n" +
 	"!ListUserDottedLineLeadersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -987,7 +1027,9 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\x87\x02\n" +
 	"\x1aListUserDepartmentsRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
@@ -997,7 +1039,7 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
 	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\xfe\x02\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x9d\x03\n" +
 	"\x1bListUserDepartmentsResponse\x12>\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x1c.orgmirror.v1.UserDepartmentR\vdepartments\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1005,7 +1047,9 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\vmirrored_at\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"mirroredAt\x127\n" +
 	"\tstaleness\x18\x17 \x01(\v2\x19.google.protobuf.DurationR\tstaleness\x12N\n" +
-	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAtB\v\n" +
+	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
+	"\n" +
+	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
 	"\t_position\"\xea\x01\n" +
 	"\x0eUserDepartment\x128\n" +
 	"\n" +
