@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -193,20 +192,31 @@ func (d *differences) read(ctx context.Context, tx pgx.Tx, c comparison) (err er
 	return d.readPage(ctx, tx, c, args)
 }
 
-// differenceRow is a difference at one of the two moments.
+// differenceRow is a difference; the sides are the two moments.
 type differenceRow struct {
-	Person      bool
-	Rank        int
-	Kind        string
-	ID          string
-	Answered    *string // the id in the kind asked for
-	Reason      *string
-	Side        int
-	Here        bool
-	Name        *string
-	Departments []string
-	Leads       json.RawMessage // leader types by department
-	Parent      *string
+	person   bool
+	rank     int
+	kind, id string
+	answered *string // the id in the kind asked for
+	reason   *string
+	sides    [2]differenceSide
+}
+
+type differenceSide struct {
+	here        bool
+	name        *string
+	departments []string
+	leads       map[string]int32 // leader types by department
+	parent      *string
+}
+
+func (r *differenceRow) targets() []any {
+	all := []any{&r.person, &r.rank, &r.kind, &r.id, &r.answered, &r.reason}
+	for i := range r.sides {
+		s := &r.sides[i]
+		all = append(all, &s.here, &s.name, &s.departments, &s.leads, &s.parent)
+	}
+	return all
 }
 
 func (d *differences) readPage(ctx context.Context, tx pgx.Tx, c comparison, args []any) error {
@@ -218,7 +228,9 @@ func (d *differences) readPage(ctx context.Context, tx pgx.Tx, c comparison, arg
 	if err != nil {
 		return fmt.Errorf("read differences: %w", err)
 	}
-	page, err := pgx.CollectRows(rows, pgx.RowToStructByPos[differenceRow])
+	page, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r differenceRow, err error) {
+		return r, row.Scan(r.targets()...)
+	})
 	if err != nil {
 		return fmt.Errorf("read differences: %w", err)
 	}
@@ -226,35 +238,17 @@ func (d *differences) readPage(ctx context.Context, tx pgx.Tx, c comparison, arg
 	if err != nil {
 		return err
 	}
-	for i := 0; i+1 < len(page); i += 2 {
-		row := page[i]
-		change := &pb.OrganizationChange{Kind: row.Kind, RemovedReason: row.Reason}
-		if row.Person {
-			change.User = row.Answered
+	for _, row := range page {
+		change := &pb.OrganizationChange{Kind: row.kind, RemovedReason: row.reason, Before: row.state(0, names), After: row.state(1, names)}
+		if row.person {
+			change.User = row.answered
 		} else {
-			change.Department = row.Answered
-		}
-		if change.Before, err = row.state(names); err != nil {
-			return err
-		}
-		if change.After, err = page[i+1].state(names); err != nil {
-			return err
+			change.Department = row.answered
 		}
 		d.changes = append(d.changes, change)
-		d.keys = append(d.keys, differenceKey{Rank: row.Rank, ID: row.ID, Known: d.now.position})
+		d.keys = append(d.keys, differenceKey{Rank: row.rank, ID: row.id, Known: d.now.position})
 	}
 	return nil
-}
-
-// leads are the departments that a person led, by type.
-func (r differenceRow) leads() (byDepartment map[string]int32, err error) {
-	if len(r.Leads) == 0 {
-		return nil, nil //nolint:nilnil // no map is an empty one
-	}
-	if err := json.Unmarshal(r.Leads, &byDepartment); err != nil {
-		return nil, fmt.Errorf("read who leads: %w", err)
-	}
-	return byDepartment, nil
 }
 
 // departmentAt is a department at one of the two moments.
@@ -263,41 +257,37 @@ type departmentAt struct {
 	id   string
 }
 
-func (r differenceRow) state(names map[departmentAt]*pb.DepartmentReference) (*pb.OrganizationState, error) {
-	if !r.Here {
-		return nil, nil //nolint:nilnil // who was not there has no state
+// state is how it was at one moment; nil for whom or what was not there.
+func (r differenceRow) state(side int, names map[departmentAt]*pb.DepartmentReference) *pb.OrganizationState {
+	was := r.sides[side]
+	if !was.here {
+		return nil
 	}
-	state := &pb.OrganizationState{Name: r.Name}
-	for _, id := range r.Departments {
-		state.Departments = append(state.Departments, names[departmentAt{r.Side, id}])
+	state := &pb.OrganizationState{Name: was.name}
+	for _, id := range was.departments {
+		state.Departments = append(state.Departments, names[departmentAt{side, id}])
 	}
-	leads, err := r.leads()
-	if err != nil {
-		return nil, err
+	for _, id := range slices.Sorted(maps.Keys(was.leads)) {
+		state.Leads = append(state.Leads, &pb.Leadership{Department: names[departmentAt{side, id}], LeaderType: was.leads[id]})
 	}
-	for _, id := range slices.Sorted(maps.Keys(leads)) {
-		state.Leads = append(state.Leads, &pb.Leadership{Department: names[departmentAt{r.Side, id}], LeaderType: leads[id]})
+	if was.parent != nil {
+		state.Parent = names[departmentAt{side, *was.parent}]
 	}
-	if r.Parent != nil {
-		state.Parent = names[departmentAt{r.Side, *r.Parent}]
-	}
-	return state, nil
+	return state
 }
 
 // readDepartmentNames names every department that the rows mention.
 func readDepartmentNames(ctx context.Context, tx pgx.Tx, args []any, page []differenceRow) (map[departmentAt]*pb.DepartmentReference, error) {
 	names := map[departmentAt]*pb.DepartmentReference{}
 	for _, row := range page {
-		leads, err := row.leads()
-		if err != nil {
-			return nil, err
-		}
-		mentioned := slices.AppendSeq(slices.Clone(row.Departments), maps.Keys(leads))
-		if row.Parent != nil {
-			mentioned = append(mentioned, *row.Parent)
-		}
-		for _, id := range mentioned {
-			names[departmentAt{row.Side, id}] = nil
+		for i, s := range row.sides {
+			mentioned := slices.AppendSeq(slices.Clone(s.departments), maps.Keys(s.leads))
+			if s.parent != nil {
+				mentioned = append(mentioned, *s.parent)
+			}
+			for _, id := range mentioned {
+				names[departmentAt{i, id}] = nil
+			}
 		}
 	}
 	var (
@@ -332,10 +322,17 @@ func readCounts(ctx context.Context, tx pgx.Tx, args []any) (*pb.OrganizationCou
 		counts pb.OrganizationCounts
 		both   *int64 // who was there at both moments, of a department
 	)
+	// A whole company is read whole. Not so the rest.
+	if _, err := tx.Exec(ctx, `SET LOCAL enable_seqscan = on`); err != nil {
+		return nil, fmt.Errorf("prepare to count: %w", err)
+	}
 	err := tx.QueryRow(ctx, selectHeadcounts, args...).
 		Scan(&counts.PeopleBefore, &counts.PeopleAfter, &both, &counts.DepartmentsBefore, &counts.DepartmentsAfter)
 	if err != nil {
 		return nil, fmt.Errorf("count people and departments: %w", err)
+	}
+	if _, err := tx.Exec(ctx, `SET LOCAL enable_seqscan = off`); err != nil {
+		return nil, fmt.Errorf("prepare to count: %w", err)
 	}
 	of := map[string]**int64{
 		"joined": &counts.Joined, "returned": &counts.Returned, "left": &counts.Left, "moved": &counts.Moved,

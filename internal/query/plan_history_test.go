@@ -49,6 +49,7 @@ func TestPlansOfHistory(t *testing.T) {
 				{"a department's versions", selectDepartmentVersions, `'t', 'open_id', 'open_department_id', 'x', 9, 52`, false, []string{"departments_pkey", "department_leaders_pkey", "event_log_pkey"}},
 				{"an hour", selectDifferences, `'t', 'open_id', 'open_department_id', '', ` + hour + `, 0, '', NULL, 51`, true, []string{"users_valid_from", "departments_valid_from", "users_pkey", "departments_pkey", "department_leaders_user"}},
 				{"an hour below a department", selectDifferenceCounts, `'t', 'open_id', 'open_department_id', 'x', ` + hour, true, []string{"users_valid_from", "departments_parent"}},
+				{"people below a department", selectHeadcounts, `'t', 'open_id', 'open_department_id', 'x', ` + hour, true, []string{"departments_parent", "memberships_pkey"}},
 				{"a few positions", selectDifferences, `'t', 'open_id', 'open_department_id', '', ` + positions + `, 0, '', NULL, 51`, true, []string{"users_from_position", "departments_from_position", "users_pkey"}},
 				{"names", selectDepartmentNames, `'t', 'open_department_id', ` + hour + `, '{0}', '{x}'`, true, []string{"departments_pkey"}},
 				{"history's start", selectHistoryStart, `'t', 5`, false, []string{"sweeps_completed"}},
