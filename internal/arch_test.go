@@ -55,7 +55,7 @@ var testsMayImport = []string{"internal/sandbox", "internal/postgres/pgtest", "i
 var testsOfMayImport = map[string][]string{"proto": {"internal/query", "internal/eventlog"}}
 
 // forTests are packages that production code must not import.
-var forTests = []string{"internal/postgres/pgtest", "internal/feishu/callback/callbacktest"}
+var forTests = []string{"internal/postgres/pgtest", "internal/feishu/callback/callbacktest", "internal/sandbox/sdktest/nodesdk"}
 
 // outside says in which of our folders a foreign module appears. A rule with a
 // longer prefix comes before one with a shorter.

@@ -92,21 +92,21 @@ func New(cfg Config) (*Crawler, error) {
 	return c, nil
 }
 
-// ResolveTenant returns the company's key: as Feishu tells it, or as configured
-// where the app may not ask. Where both are known they must agree.
-func ResolveTenant(ctx context.Context, client *feishu.Client, configured string) (string, error) {
+// ResolveTenant returns the company: as Feishu tells it, or no more than its
+// configured key where the app may not ask. Where both are known they must agree.
+func ResolveTenant(ctx context.Context, client *feishu.Client, configured string) (feishu.Tenant, error) {
 	tenant, err := client.Tenant(ctx)
 	switch {
 	case errors.Is(err, feishu.ErrPermission) && configured != "":
-		return configured, nil
+		return feishu.Tenant{Key: configured}, nil
 	case errors.Is(err, feishu.ErrPermission):
-		return "", fmt.Errorf("%w: %w", ErrNoTenant, err)
+		return feishu.Tenant{}, fmt.Errorf("%w: %w", ErrNoTenant, err)
 	case err != nil:
-		return "", fmt.Errorf("ask for the company: %w", err)
+		return feishu.Tenant{}, fmt.Errorf("ask for the company: %w", err)
 	case configured != "" && configured != tenant.Key:
-		return "", fmt.Errorf("%w: MIRROR_FEISHU_TENANT_KEY names another company than the app's own", ErrNoTenant)
+		return feishu.Tenant{}, fmt.Errorf("%w: MIRROR_FEISHU_TENANT_KEY names another company than the app's own", ErrNoTenant)
 	}
-	return tenant.Key, nil
+	return tenant, nil
 }
 
 // Progress is how far a walk has come.

@@ -79,6 +79,7 @@ type Tenant struct {
 	Key       string // the tenant_key of events
 	Name      string
 	DisplayID string
+	Raw       json.RawMessage // the whole of it, as received
 }
 
 // Tenant asks who the company is. It needs tenant:tenant:readonly.
@@ -99,7 +100,7 @@ func (c *Client) Tenant(ctx context.Context) (Tenant, error) {
 			if json.Unmarshal(raw, &wire) != nil || text(wire.Key) == "" {
 				return errNoData
 			}
-			t = Tenant{Key: text(wire.Key), Name: text(wire.Name), DisplayID: text(wire.DisplayID)}
+			t = Tenant{Key: text(wire.Key), Name: text(wire.Name), DisplayID: text(wire.DisplayID), Raw: raw}
 			return nil
 		},
 	})

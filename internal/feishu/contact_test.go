@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -168,7 +169,8 @@ func TestRawAnswers(t *testing.T) {
 		u := newUpstream(t, json200(`{"code":0,"data":{"tenant":{"name":"N","display_id":"F1","tenant_tag":0,"tenant_key":"2ed","avatar":{}}}}`))
 		c, _, _ := newClient(t, u.URL)
 		got, err := c.Tenant(t.Context())
-		if want := (feishu.Tenant{Key: "2ed", Name: "N", DisplayID: "F1"}); err != nil || got != want {
+		want := feishu.Tenant{Key: "2ed", Name: "N", DisplayID: "F1", Raw: json.RawMessage(`{"name":"N","display_id":"F1","tenant_tag":0,"tenant_key":"2ed","avatar":{}}`)}
+		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("Tenant() = %+v, %v; want %+v", got, err, want)
 		}
 	})

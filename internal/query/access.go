@@ -23,8 +23,25 @@ type Client struct {
 	id          string
 	roles       []Role
 	tenants     []string // those that it may ask about; of none: the service's one
-	allowOpenID bool
+	allowOpenID bool     // see Client.AllowsOpenID
 	hash        secretHash
+	tokenSeed   []byte // of the key of its access tokens; see token.go
+}
+
+// allowOpenID stands among the roles of a client that takes the open_ids of the
+// mirror's app for its own.
+const allowOpenID = "allow_open_id"
+
+// ID is the client's id.
+func (c Client) ID() string { return c.id }
+
+// Sees reports whether the client has a role.
+func (c Client) Sees(r Role) bool { return c.sees(r) }
+
+// AllowsOpenID reports whether the client may be answered with open_ids of an
+// app: its own, or another one's where it says that it knows what it gets.
+func (c Client) AllowsOpenID(appID string) bool {
+	return c.allowOpenID || c.id == appID && appID != ""
 }
 
 // ClientSpec says who an API client is, and holds its secret's hash.
@@ -46,21 +63,23 @@ func NewHashedClient(spec ClientSpec) (Client, error) {
 	if err != nil {
 		err = fmt.Errorf("API client %q: %w", spec.ID, err)
 	}
-	c, err2 := newClient(Client{id: spec.ID, roles: spec.Roles, tenants: spec.Tenants, allowOpenID: spec.AllowOpenID, hash: hash})
+	c, err2 := newClient(Client{id: spec.ID, roles: spec.Roles, tenants: spec.Tenants, allowOpenID: spec.AllowOpenID, hash: hash}, hash.String())
 	return c, errors.Join(err2, err)
 }
 
 // NewClient makes a client. Neither ":" nor "," may be in id or secret, and a
 // client without a role is refused.
 func NewClient(id, secret string, roles ...Role) (Client, error) {
-	c, err := newClient(Client{id: id, roles: roles, hash: hashOf(secret)})
+	c, err := newClient(Client{id: id, roles: roles, hash: hashOf(secret)}, secret)
 	if err == nil && (secret == "" || strings.ContainsAny(secret, ":,")) {
 		err = fmt.Errorf("API client %q: the secret must not be empty, nor hold : or ,", id)
 	}
 	return c, err
 }
 
-func newClient(c Client) (Client, error) {
+// newClient checks a client. The key of its tokens follows from what is known of its
+// secret for longer than this process lives.
+func newClient(c Client, known string) (Client, error) {
 	if c.id == "" || strings.ContainsAny(c.id, ":, \t\r\n") {
 		return Client{}, errors.New("the id of an API client must be a word without : and ,")
 	}
@@ -72,10 +91,11 @@ func newClient(c Client) (Client, error) {
 			return Client{}, fmt.Errorf("API client %q: unknown role %q: there are reader, sensitive and operator", c.id, string(r))
 		}
 	}
+	c.tokenSeed = tokenSeed(c.id, known)
 	return c, nil
 }
 
-// ParseClients reads "id:secret:role[+role]", comma-separated. It reports all
+// ParseClients reads "id:secret:role[+role][+allow_open_id]", comma-separated. It reports all
 // mistakes at once, and no secret.
 func ParseClients(list string) ([]Client, error) {
 	if strings.TrimSpace(list) == "" {
@@ -105,13 +125,22 @@ func parseClient(entry string) (Client, error) {
 	if len(parts) < 2 || len(parts) > 3 {
 		return Client{}, errors.New("an API client is id:secret:role[+role]") // not shown: it may hold a secret
 	}
-	var roles []Role
+	var (
+		roles   []Role
+		foreign bool
+	)
 	if len(parts) == 3 && parts[2] != "" {
 		for r := range strings.SplitSeq(parts[2], "+") {
+			if r == allowOpenID {
+				foreign = true
+				continue
+			}
 			roles = append(roles, Role(r))
 		}
 	}
-	return NewClient(parts[0], parts[1], roles...)
+	c, err := NewClient(parts[0], parts[1], roles...)
+	c.allowOpenID = foreign
+	return c, err
 }
 
 // CheckClients finds clients that cannot be beside each other.

@@ -3,6 +3,7 @@ package query_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +84,31 @@ func usersIn(m protoreflect.Message) (users []protoreflect.Message) {
 		return true
 	})
 	return users
+}
+
+// A token from Feishu's own endpoint is as good here as the secret, and no better.
+func TestAccessTokens(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil, "small")
+	for _, id := range []string{"reads", "sees"} {
+		secrets := map[string]string{"reads": "secret1", "sees": "secret2"}
+		token, _, err := b.service.IssueToken(t.Context(), nil, id, secrets[id])
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := b.users.GetUser(with(t, "Bearer "+token), &pb.GetUserRequest{User: "ou_ann"})
+		if err != nil || (got.GetUser().Mobile != nil) != (id == "sees") {
+			t.Errorf("with the token of %s: %v, %v", id, got, err)
+		}
+		_, err = b.users.GetUser(with(t, "Bearer "+token+"x"), &pb.GetUserRequest{User: "ou_ann"})
+		wantError(t, err, codes.Unauthenticated, "CREDENTIALS_INVALID")
+	}
+	if _, _, err := b.service.IssueToken(t.Context(), nil, "nobody", "secret1"); !errors.Is(err, query.ErrClientUnknown) {
+		t.Errorf("for nobody: %v", err)
+	}
+	if _, _, err := b.service.IssueToken(t.Context(), nil, "reads", "secret2"); !errors.Is(err, query.ErrClientSecret) {
+		t.Errorf("for a wrong secret: %v", err)
+	}
 }
 
 func TestSensitiveFieldsInReadMask(t *testing.T) {

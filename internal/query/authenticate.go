@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -12,6 +13,7 @@ import (
 type authenticator struct {
 	clients  map[string]Client
 	throttle *throttle
+	tokens   *tokens
 }
 
 // check finds the client that a call's metadata speaks for.
@@ -20,8 +22,15 @@ func (a authenticator) check(ctx context.Context) (Client, error) {
 	if len(values) == 0 {
 		return Client{}, &failure{
 			reason:  reasonCredentialsMissing,
-			message: `credentials are missing: send authorization "Basic base64(id:secret)" or "Bearer id:secret"`,
+			message: `credentials are missing: send authorization "Basic base64(id:secret)", "Bearer id:secret" or "Bearer token"`,
 		}
+	}
+	if token, is := accessToken(values); is {
+		c, err := a.tokens.check(ctx, token)
+		if errors.Is(err, ErrToken) {
+			return Client{}, &failure{reason: reasonCredentialsInvalid, message: err.Error()}
+		}
+		return c, err
 	}
 	id, secret, ok := credentials(values)
 	if !ok {
@@ -53,6 +62,14 @@ func (a authenticator) prove(ctx context.Context, id, secret string) (Client, er
 
 func errWrongCredentials() error {
 	return &failure{reason: reasonCredentialsInvalid, message: "the credentials are not those of an API client"}
+}
+
+// accessToken reads a token that IssueToken gave out; an id with its secret has a
+// colon.
+func accessToken(values []string) (string, bool) {
+	scheme, rest, _ := strings.Cut(values[0], " ")
+	rest = strings.TrimSpace(rest)
+	return rest, len(values) == 1 && strings.EqualFold(scheme, "Bearer") && strings.HasPrefix(rest, tokenPrefix) && !strings.Contains(rest, ":")
 }
 
 // credentials reads the one authorization of a call.

@@ -20,6 +20,7 @@ type freshness struct {
 	logID    [16]byte
 	position int64
 	tenant   [8]byte // see tenantDigest
+	anyLog   bool    // a bare position: of whichever log there is
 }
 
 const (
@@ -58,6 +59,14 @@ func parseFreshness(token string) (*freshness, error) {
 	return &f, nil
 }
 
+// parseAtLeast reads a consistency token, or a position in decimal.
+func parseAtLeast(text string) (*freshness, error) {
+	if position, err := strconv.ParseUint(text, 10, 63); err == nil {
+		return &freshness{position: int64(position), anyLog: true}, nil
+	}
+	return parseFreshness(text)
+}
+
 // read runs a query, and again after a wait where its snapshot was older than
 // asked for. query must leave nothing behind from one run to the next.
 //
@@ -69,7 +78,7 @@ func (s *Service) read(ctx context.Context, fresh *freshness, query func(context
 		return meta{}, err
 	}
 	if fresh != nil {
-		if fresh.logID != m.logID {
+		if !fresh.anyLog && fresh.logID != m.logID {
 			return meta{}, badField(reasonForeignLog, "at_least_as_fresh", "the token is of another log")
 		}
 		if fresh.tenant != tenantDigest("") && fresh.tenant != tenantDigest(s.company(ctx)) {

@@ -34,6 +34,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // bundle is a running service and what a test needs around it.
 type bundle struct {
 	pool    *pgxpool.Pool
+	service *query.Service
 	users   pb.DirectoryServiceClient
 	sync    pb.SyncServiceClient
 	conn    *grpc.ClientConn
@@ -74,6 +75,7 @@ func setup(t testing.TB, configure func(*query.Config), fixtures ...string) *bun
 		t.Fatal(err)
 	}
 	t.Cleanup(service.Close)
+	b.service = service
 	b.serve(t, service)
 	return b
 }

@@ -92,3 +92,7 @@ func (m mask) apply(message protoreflect.Message) {
 		return true
 	})
 }
+
+// SensitiveFields names the fields of a user that only clients with the role
+// "sensitive" see, by Feishu's names.
+func SensitiveFields() []string { return slices.Clone(sensitiveFields) }

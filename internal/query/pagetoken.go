@@ -53,24 +53,29 @@ func pagingOf[K pageKey](tenant string, req pagedRequest) (p paging[K], err erro
 	if p.request, err = fingerprint(tenant, req); err != nil {
 		return p, err
 	}
-	if req.GetPageToken() == "" {
-		return p, nil
+	return p, p.resume(req.GetPageToken())
+}
+
+// resume reads a page token; empty is the first page.
+func (p *paging[K]) resume(token string) error {
+	if token == "" {
+		return nil
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(req.GetPageToken())
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) < pageTokenHeader || raw[0] != pageTokenVersion {
-		return p, badField(reasonPageToken, "page_token", "this is no page token")
+		return badField(reasonPageToken, "page_token", "this is no page token")
 	}
 	copy(p.logID[:], raw[1:17])
 	key := raw[pageTokenHeader:]
 	if !bytes.Equal(raw[17:pageTokenHeader], p.digest(key)) {
-		return p, badField(reasonPageTokenMismatch, "page_token",
+		return badField(reasonPageTokenMismatch, "page_token",
 			"the token belongs to another request: only page_size and at_least_as_fresh may differ between pages")
 	}
 	p.after = new(K)
 	if json.Unmarshal(key, p.after) != nil || !(*p.after).valid() {
-		return p, badField(reasonPageToken, "page_token", "this is no page token")
+		return badField(reasonPageToken, "page_token", "this is no page token")
 	}
-	return p, nil
+	return nil
 }
 
 // fingerprint is a request without what may differ from page to page.

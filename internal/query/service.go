@@ -85,6 +85,7 @@ type Service struct {
 	auditor       *slog.Logger
 	health        *health.Server
 	lastPast      sync.Map // of *past, by tenant
+	apps          sync.Map // of string, by tenant; see AppID
 }
 
 // New makes a service. It reads nothing yet: an unreachable database is found
@@ -122,6 +123,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		auditor:       slog.New(unfiltered{cfg.Logger.Handler()}),
 		health:        health.NewServer(),
 	}
+	s.authenticator.tokens = newTokens(clients, s.mayAsk, tokenKey(pool))
 	return s, nil
 }
 

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 )
@@ -122,8 +121,8 @@ func batchUserIDs(c *call) error {
 		Mobiles         []string `json:"mobiles"`
 		IncludeResigned bool     `json:"include_resigned"`
 	}
-	if json.Unmarshal(c.body, &body) != nil {
-		return refuse(codeBadRequest)
+	if err := c.input(&body); err != nil {
+		return err
 	}
 	if len(body.Emails) > maxBatch {
 		return invalidField("emails", "", "the max len is 50")

@@ -55,16 +55,16 @@ func OpenCrawl(ctx context.Context, cfg config.Config, db *Database, logger *slo
 	if err != nil {
 		return nil, err
 	}
-	if owner.TenantKey != "" && owner.TenantKey != tenant {
+	if owner.TenantKey != "" && owner.TenantKey != tenant.Key {
 		return nil, cli.Usage(fmt.Errorf("%w: use another database, or list the companies under tenants in the configuration file", probe.ErrOtherCompany))
 	}
-	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter, progress: progress})
+	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant.Key, counter: counter, progress: progress})
 }
 
 // openCrawlInto is OpenCrawl for a service, which has a log and figures already.
 func openCrawlInto(ctx context.Context, t *tenant) (*Crawl, error) {
 	counter := &feishu.Counter{}
-	key, err := askTenant(ctx, t.cfg, t.db, t.logger, counter)
+	told, err := askTenant(ctx, t.cfg, t.db, t.logger, counter)
 	if err != nil {
 		return nil, err
 	}
@@ -72,11 +72,12 @@ func openCrawlInto(ctx context.Context, t *tenant) (*Crawl, error) {
 	if err != nil {
 		return nil, err
 	}
-	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: key, AppID: t.cfg.FeishuAppID}) {
+	if owner != (eventlog.Owner{}) && owner != (eventlog.Owner{TenantKey: told.Key, AppID: t.cfg.FeishuAppID}) {
 		return nil, eventlog.ErrForeignApp
 	}
+	t.told.Store(&told)
 	return openCrawl(ctx, opening{
-		cfg: t.cfg, db: t.db, logger: t.logger, tenant: key, counter: counter, log: t.log, rereads: t.rereads, figures: t.polls,
+		cfg: t.cfg, db: t.db, logger: t.logger, tenant: told.Key, counter: counter, log: t.log, rereads: t.rereads, figures: t.polls,
 	})
 }
 
@@ -90,19 +91,21 @@ func OpenPlan(ctx context.Context, cfg config.Config, db *Database, logger *slog
 	}
 	tenant := owner.TenantKey
 	if owner.AppID != cfg.FeishuAppID {
-		if tenant, err = askTenant(ctx, cfg, db, logger, counter); err != nil {
+		asked, err := askTenant(ctx, cfg, db, logger, counter)
+		if err != nil {
 			return nil, err
 		}
+		tenant = asked.Key
 	}
 	return openCrawl(ctx, opening{cfg: cfg, db: db, logger: logger, tenant: tenant, counter: counter})
 }
 
 // askTenant asks Feishu who the company is. Its one call is reserved for no
 // company: which one's budget it belongs to is what it asks.
-func askTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ string, err error) {
+func askTenant(ctx context.Context, cfg config.Config, db *Database, logger *slog.Logger, counter *feishu.Counter) (_ feishu.Tenant, err error) {
 	asking := &Crawl{db: db, logger: logger, cfg: cfg}
 	if err := asking.connect("", counter); err != nil {
-		return "", err
+		return feishu.Tenant{}, err
 	}
 	defer func() { err = errors.Join(err, asking.Close()) }()
 	return crawl.ResolveTenant(ctx, asking.client, cfg.FeishuTenantKey)

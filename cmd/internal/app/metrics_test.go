@@ -118,10 +118,11 @@ func busyService(t *testing.T) []*dto.MetricFamily {
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/sync/status", nil)
 	r.SetBasicAuth("a", "b")
 	w := httptest.NewRecorder()
-	s.rest.ServeHTTP(w, r)
+	s.http.ServeHTTP(w, r)
 	if w.Code != http.StatusOK {
 		t.Fatalf("the service answers %d: %s", w.Code, w.Body)
 	}
+	s.http.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/open-apis/contact/v3/scopes", nil))
 	families, err := s.metrics.Gather()
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -20,6 +21,7 @@ import (
 	"github.com/orgmirror/orgmirror/internal/gateway"
 	"github.com/orgmirror/orgmirror/internal/projector"
 	"github.com/orgmirror/orgmirror/internal/query"
+	"github.com/orgmirror/orgmirror/internal/query/compat"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
@@ -51,7 +53,7 @@ type Service struct {
 	grpc     *grpc.Server
 	loopback net.Listener     // from REST to gRPC
 	conn     *grpc.ClientConn // its other end
-	rest     http.Handler
+	http     http.Handler
 	restTLS  *tls.Config // nil: in plain text
 }
 
@@ -109,8 +111,37 @@ func OpenService(ctx context.Context, cfg config.Config, db *Database, logger *s
 	if s.loopback, s.conn, err = gateway.Loopback(); err != nil {
 		return nil, err
 	}
-	s.rest, err = gateway.Handler(ctx, s.conn)
+	s.http, err = s.face(ctx)
 	return s, err
+}
+
+// face is what answers over HTTP: REST, and below one path what Feishu answers.
+func (s *Service) face(ctx context.Context) (http.Handler, error) {
+	rest, err := gateway.Handler(ctx, s.conn)
+	if err != nil {
+		return nil, err
+	}
+	feishus, err := compat.Handler(compat.Config{Service: s.query, Tenant: s.company, Logger: s.logger, Registerer: s.metrics})
+	if err != nil {
+		return nil, err
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, compat.Prefix) {
+			feishus.ServeHTTP(w, r)
+			return
+		}
+		rest.ServeHTTP(w, r)
+	}), nil
+}
+
+// company is what Feishu told of a company when the service began to ask.
+func (s *Service) company(key string) json.RawMessage {
+	for _, t := range s.tenants {
+		if told := t.told.Load(); told != nil && told.Key == key {
+			return told.Raw
+		}
+	}
+	return nil
 }
 
 // secure lets gRPC and REST speak TLS where there is a certificate. The way from
@@ -169,7 +200,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.eachTenant((*tenant).crawling),
 		s.projecting,
 		func(stop <-chan struct{}) error {
-			return serveHTTP(stop, s.open["http_listen"], s.restTLS, s.rest, s.logger)
+			return serveHTTP(stop, s.open["http_listen"], s.restTLS, s.http, s.logger)
 		},
 		s.answering,
 		func(stop <-chan struct{}) error {

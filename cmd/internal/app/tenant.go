@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/orgmirror/orgmirror/cmd/internal/config"
 	"github.com/orgmirror/orgmirror/internal/crawl"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
+	"github.com/orgmirror/orgmirror/internal/feishu"
 	"github.com/orgmirror/orgmirror/internal/query"
 	orgmirrorv1 "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
@@ -29,6 +31,7 @@ type tenant struct {
 	polls    *crawl.PollMetrics
 	sweeps   *crawl.Sweeper
 	operator *operator
+	told     atomic.Pointer[feishu.Tenant] // what Feishu says of the company; nil before it did
 }
 
 // tenantLabel tells the companies' metrics apart, where there are several.

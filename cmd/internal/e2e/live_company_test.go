@@ -25,6 +25,7 @@ type liveCompany struct {
 	made   map[string]int // changes by kind; those that were refused are not among them
 	part   bool           // the app never sees everybody
 	number int
+	never  []string // kinds of changes that are not made
 
 	// As of a moment ago.
 	people, gone, departments, types, attrs []string
@@ -57,6 +58,7 @@ func (c *liveCompany) live(ctx context.Context, changes int, silently bool) {
 	if silently {
 		acts = append(acts, c.silentActs()...)
 	}
+	acts = slices.DeleteFunc(acts, func(a liveAct) bool { return slices.Contains(c.never, a.name) })
 	for i := range changes {
 		select {
 		case <-ctx.Done():

@@ -27,7 +27,7 @@ func TestREADMESandbox(t *testing.T) {
 		ran[b.language]++
 		switch b.language {
 		case "go":
-			ran["people"] += strings.Count(s.goRun(t, dir, b.text), "ou_")
+			ran["people"] += strings.Count(goRun(t, dir, s.here(b.text)), "ou_")
 		case "yaml":
 			if err := os.WriteFile(filepath.Join(dir, "company.yaml"), []byte(b.text), 0o600); err != nil {
 				t.Fatal(err)
@@ -120,14 +120,14 @@ func (s served) curl(t *testing.T, command string) string {
 }
 
 // goRun runs a program with this module's dependencies.
-func (s served) goRun(t *testing.T, dir, program string) string {
+func goRun(t *testing.T, dir, program string, env ...string) string {
 	t.Helper()
 	file := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(file, []byte(s.here(program)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "go", "run", file)
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

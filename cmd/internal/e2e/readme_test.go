@@ -57,6 +57,37 @@ func TestREADMECommands(t *testing.T) {
 	}
 }
 
+// The README's program with the official SDK asks the mirror as it is written, but
+// for the port.
+func TestREADMEFeishuSDK(t *testing.T) {
+	t.Parallel()
+	content, err := os.ReadFile(root + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(content), "\n## Keep your Feishu SDK\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	all := blocks(section)
+	if len(all) != 2 || all[0].language != "" || all[1].language != "go" {
+		t.Fatalf("blocks in the README: %v", all)
+	}
+	setting, command, _ := strings.Cut(all[0].text, "\n")
+	if strings.TrimSpace(command) != "mirror serve" {
+		t.Fatalf("the command is %q", command)
+	}
+	server, settings := upstream(t, 40, 15)
+	credentials := map[string]string{"MIRROR_FEISHU_APP_ID": server.AppID(), "MIRROR_FEISHU_APP_SECRET": server.AppSecret()}
+	settings = append(settings, "MIRROR_DATABASE_URL="+pgtest.URL(t))
+	mustRun(t, environment(settings...), binary("backfill"))
+	clients := os.Expand(strings.TrimPrefix(setting, "export "), func(name string) string { return credentials[name] })
+	s := serveWith(t, environment(append(append(settings, anyPort...), clients)...))
+	out := goRun(t, t.TempDir(), strings.ReplaceAll(all[1].text, "http://127.0.0.1:8080", s.rest),
+		"MIRROR_FEISHU_APP_ID="+server.AppID(), "MIRROR_FEISHU_APP_SECRET="+server.AppSecret())
+	if n := strings.Count(out, "od-"); n != 15 {
+		t.Errorf("the program finds %d departments, want 15:\n%s", n, out)
+	}
+}
+
 // fenced lists the commands in fenced blocks, without their remarks.
 func fenced(markdown string) []string {
 	var commands []string

@@ -52,7 +52,7 @@ func Feishu(ctx context.Context, cfg Config) []Finding {
 	}
 	findings := []Finding{
 		{Check: "credentials", State: OK, Says: "Feishu accepts the app " + cfg.AppID},
-		company(tenant, err, cfg),
+		company(tenant.Key, err, cfg),
 	}
 	s := &sampler{client: cfg.Client, refused: map[string]error{}}
 	if err := s.sample(ctx); err != nil {

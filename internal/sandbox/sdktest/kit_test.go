@@ -18,6 +18,7 @@ import (
 	larkws "github.com/larksuite/oapi-sdk-go/v3/ws"
 
 	"github.com/orgmirror/orgmirror/internal/sandbox"
+	"github.com/orgmirror/orgmirror/internal/sandbox/sdktest/nodesdk"
 )
 
 // apps numbers the app ids: the SDK keeps tickets by app id for the whole process.
@@ -43,6 +44,12 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// startNode runs the Node SDK against a sandbox.
+func startNode(t *testing.T, s *sandbox.Server, env ...string) *nodesdk.SDK {
+	t.Helper()
+	return nodesdk.Start(t, s.URL(), s.AppID(), s.AppSecret(), env...)
 }
 
 // settled waits until every event is delivered or lost, and returns how each

@@ -10,16 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgmirror/orgmirror/internal/sandbox"
+	"github.com/orgmirror/orgmirror/internal/sandbox/sdktest/nodesdk"
 )
 
 // types collects the types of the events that have come, until every event of
 // the sandbox has ended.
-func (n *nodeSDK) types(k *kit) []string {
-	n.t.Helper()
+func types(n *nodesdk.SDK, k *kit) []string {
+	k.t.Helper()
 	for i, end := range k.settled() {
 		if end != "delivered 1" {
 			e := k.Events(k.AppID())[i]
-			n.t.Errorf("%s: %s, %+v", e.Type, end, e.Attempts)
+			k.t.Errorf("%s: %s, %+v", e.Type, end, e.Attempts)
 		}
 	}
 	// What the SDK has answered for, it has printed, or is about to.
@@ -29,13 +30,13 @@ func (n *nodeSDK) types(k *kit) []string {
 			Type string `json:"event_type"`
 		}
 		select {
-		case raw := <-n.events:
+		case raw := <-n.Events:
 			if err := json.Unmarshal(raw, &event); err != nil {
-				n.t.Fatal(err)
+				k.t.Fatal(err)
 			}
 			types = append(types, event.Type)
 		case <-time.After(30 * time.Second):
-			n.t.Fatalf("%d of %d events came", len(types), len(k.Events(k.AppID())))
+			k.t.Fatalf("%d of %d events came", len(types), len(k.Events(k.AppID())))
 		}
 	}
 	slices.Sort(types)
@@ -47,7 +48,7 @@ func TestNodeDispatcherTakesEveryType(t *testing.T) {
 	t.Parallel()
 	k := start(t, sandbox.Config{Delivery: sandbox.Delivery{RetryScale: 1e-3}})
 	node := startNode(t, k.Server, "ENCRYPT_KEY=key", "VERIFICATION_TOKEN=tok")
-	listening := node.do(object{"listen": true})
+	listening := node.Do(object{"listen": true})
 	if !listening.OK {
 		t.Fatal(listening.Error)
 	}
@@ -55,7 +56,7 @@ func TestNodeDispatcherTakesEveryType(t *testing.T) {
 		Mode: sandbox.ModeWebhook, URL: listening.URL, VerificationToken: "tok", EncryptKey: "key",
 	}))
 	live(t, k)
-	if diff := cmp.Diff(everyType, node.types(k)); diff != "" {
+	if diff := cmp.Diff(everyType, types(node, k)); diff != "" {
 		t.Errorf("types that came mismatch (-want +got)\n%s", diff)
 	}
 }
@@ -66,13 +67,13 @@ func TestNodeConnectionTakesEveryType(t *testing.T) {
 	t.Parallel()
 	k := start(t, sandbox.Config{Delivery: eager()})
 	node := startNode(t, k.Server)
-	if r := node.do(object{"connect": true}); !r.OK {
+	if r := node.Do(object{"connect": true}); !r.OK {
 		t.Fatal(r.Error)
 	}
 	k.online(1)
 	must(t, k.Subscribe(t.Context(), k.AppID(), long))
 	live(t, k)
-	if diff := cmp.Diff(everyType, node.types(k)); diff != "" {
+	if diff := cmp.Diff(everyType, types(node, k)); diff != "" {
 		t.Errorf("types that came mismatch (-want +got)\n%s", diff)
 	}
 	if n, err := k.BreakConnections(k.AppID(), sandbox.SocketDropped); n != 1 || err != nil {
@@ -87,7 +88,7 @@ func TestNodeConnectionTakesEveryType(t *testing.T) {
 		}
 	}
 	select {
-	case <-node.events:
+	case <-node.Events:
 	case <-time.After(30 * time.Second):
 		t.Error("no event after the drop")
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orgmirror/orgmirror/internal/sandbox"
+	"github.com/orgmirror/orgmirror/internal/sandbox/sdktest/nodesdk"
 )
 
 // notInNode are endpoints for which the Node SDK has no method, and why.
@@ -224,7 +225,7 @@ func TestNodeSDKCallsEveryMethod(t *testing.T) {
 		}
 	}
 	for i, step := range slices.Concat(s.reads(), s.peopleAndDepartments(), s.groupsAndTheRest()) {
-		r := node.call(step.method, step.payload())
+		r := node.Call(step.method, step.payload())
 		if r.Body.Code != step.code || r.OK != (step.code == 0) && r.Status == 200 {
 			t.Errorf("step %d, %s: %+v with code %d %s, want %d", i, step.method, r.Status, r.Body.Code, r.Body.Msg, step.code)
 			continue
@@ -244,12 +245,12 @@ func TestNodeSDKCallsEveryMethod(t *testing.T) {
 }
 
 // search looks for a department in a person's name, which no app may.
-func (s *nodeStory) search(node *nodeSDK, feishu *sandbox.Server) {
+func (s *nodeStory) search(node *nodesdk.SDK, feishu *sandbox.Server) {
 	token, err := feishu.MintUserToken(feishu.AppID(), s.person.OpenID, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	r := node.do(object{"call": "contact.v3.department.search", "payload": object{"data": object{"query": s.department.Name}}, "user_token": token})
+	r := node.Do(object{"call": "contact.v3.department.search", "payload": object{"data": object{"query": s.department.Name}}, "user_token": token})
 	if r.Body.Code != 0 || !strings.Contains(string(r.Body.Data), s.department.OpenDepartmentID) {
 		s.t.Errorf("search as a person: %+v %s", r.Body, r.Error)
 	}
@@ -260,7 +261,7 @@ func TestNodeSDKIterates(t *testing.T) {
 	t.Parallel()
 	feishu := start(t, sandbox.Config{People: 60, Departments: 30, Seed: 2})
 	node := startNode(t, feishu.Server)
-	r := node.do(object{"iterate": "contact.v3.department.childrenWithIterator", "payload": object{
+	r := node.Do(object{"iterate": "contact.v3.department.childrenWithIterator", "payload": object{
 		"path": object{"department_id": "0"}, "params": object{"fetch_child": true, "page_size": 7},
 	}})
 	if !r.OK {
