@@ -41,8 +41,15 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 // somebody put it elsewhere, and there the way is theirs to secure.
 func (b bearer) RequireTransportSecurity() bool { return false }
 
-// asking makes a command that asks a running service.
+// asking makes a command that asks a running service about the directory.
 func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, args []string) error) *cobra.Command {
+	return calling(cmd, func(cmd *cobra.Command, conn grpc.ClientConnInterface, args []string) error {
+		return ask(cmd, orgmirrorv1.NewDirectoryServiceClient(conn), args)
+	})
+}
+
+// calling makes a command that calls a running service.
+func calling(cmd *cobra.Command, call func(cmd *cobra.Command, conn grpc.ClientConnInterface, args []string) error) *cobra.Command {
 	config.Register(cmd.Flags(), config.Client)
 	config.RegisterOnly(cmd.Flags(), "tenant")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
@@ -70,7 +77,7 @@ func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1
 			return cli.Usage(fmt.Errorf("%s: %w", config.Variable("addr"), err))
 		}
 		defer func() { err = errors.Join(err, conn.Close()) }()
-		return explain(ask(cmd, orgmirrorv1.NewDirectoryServiceClient(conn), args), cfg)
+		return explain(call(cmd, conn, args), cfg)
 	}
 	return cmd
 }

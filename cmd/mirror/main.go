@@ -28,7 +28,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newServe(), newDemo(), newSandbox(), newMigrate(), newStatus(), newDoctor(), newParked(), newRebuild(), newVerify(),
-		newTree(), newPerson(), newSQL(), newHashSecret(), newVersion(),
+		newTree(), newPerson(), newDiff(), newSQL(), newHashSecret(), newVersion(),
 	)
 	return root
 }

@@ -59,6 +59,9 @@ func Handler(ctx context.Context, conn *grpc.ClientConn) (http.Handler, error) {
 	if err := pb.RegisterDirectoryServiceHandler(ctx, api, conn); err != nil {
 		return nil, fmt.Errorf("register the directory service: %w", err)
 	}
+	if err := pb.RegisterHistoryServiceHandler(ctx, api, conn); err != nil {
+		return nil, fmt.Errorf("register the history service: %w", err)
+	}
 	if err := pb.RegisterSyncServiceHandler(ctx, api, conn); err != nil {
 		return nil, fmt.Errorf("register the sync service: %w", err)
 	}

@@ -58,11 +58,23 @@ func smallCompany(t *testing.T, b *bundle) {
 		see(1, person("ou_li", "李娜", "前端组长", "ou_wang", "1", "1617206400", in("od-fe"))),
 		see(1, person("ou_sun", "孙丽", "销售总监", "ou_chen", "1", "1627747200", in("od-sales"))),
 		see(1, person("ou_zhao", "赵磊", "销售经理", "ou_sun", "1", "1640966400", in("od-sales"))),
+		walked(t, 5),
 		see(2*day, person("ou_zhang", "张敏", "工程师", "ou_li", "1", "1772380800", in("od-fe", "od-be"))), // 2 March in Shanghai
 		see(31*day, person("ou_liu", "刘洋", "实习生", "ou_wang", "2", "1774972800", in("od-be"))),         // 1 April there, 31 March in UTC
 		b.event(directory.EventUserDeleted, 45*day, `{"open_id":"ou_sun"}`, `{"open_id":"ou_sun","department_ids":["od-sales"]}`),
 	)
 	b.project(t, 7)
+}
+
+// walked ends a complete walk.
+func walked(t *testing.T, minute int) directory.Record {
+	t.Helper()
+	r, err := directory.NewSweepCompleted(directory.Origin{TenantKey: tenant, AppID: "cli_1", Source: directory.SourceBackfill, CorrelationID: "s1"},
+		begin.Add(time.Duration(minute)*time.Minute), directory.SweepCompleted{StartedAt: begin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // question is a statement of the page, and the answer that is beside it.
@@ -143,7 +155,10 @@ func TestQuestionsOfTheDocumentation(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("rebuilt")
-	for _, view := range lines(t, b.pool, `SELECT viewname::text FROM pg_views WHERE schemaname = 'analytics'`) {
+	for _, view := range lines(t, b.pool, `
+		SELECT viewname::text FROM pg_views WHERE schemaname = 'analytics'
+		UNION ALL
+		SELECT proname::text || '(' FROM pg_proc WHERE pronamespace = 'analytics'::regnamespace`) {
 		asked := false
 		for _, q := range list {
 			asked = asked || strings.Contains(q.sql, "analytics."+view)
@@ -230,4 +245,52 @@ func TestAnalyticsOfAnUnrulyCompany(t *testing.T) {
 		"2026-03-01 5", "2026-04-01 6", "2026-05-01 5")
 	want(t, lines(t, b.pool, `SELECT concat_ws(' ', coalesce(employee_type::text, '-'), name, people) FROM analytics.headcount_by_employee_type ORDER BY 1`),
 		"- 4", "9 1")
+}
+
+// Who came and went, by day and by department, where people move, are sorted
+// anew, go out of sight and come back.
+func TestHeadcountTenureAndChurn(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	person := func(minute int, id, orders string) directory.Record {
+		return observed(t, directory.KindUser, minute, `{"open_id":"`+id+`","name":"`+id+`","orders":[`+orders+`],"status":{"is_resigned":false}}`)
+	}
+	in := func(department, order string) string {
+		return `{"department_id":"` + department + `","user_order":` + order + `,"department_order":1}`
+	}
+	hidden, err := directory.NewMissing(directory.Origin{TenantKey: tenant, AppID: "cli_1", Source: directory.SourceBackfill, CorrelationID: "s2"},
+		directory.KindUser, "ou_b", begin.Add(4*day*time.Minute), directory.Missing{Reason: directory.ReasonOutOfRange})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.append(t,
+		observed(t, directory.KindDepartment, 0, `{"open_department_id":"od-x","name":"x","parent_department_id":"0"}`),
+		person(1, "ou_a", in("od-x", "1")),
+		person(1, "ou_b", in("od-x", "2")),
+		walked(t, 5),
+		person(1*day, "ou_a", in("od-x", "7")),
+		person(2*day, "ou_a", in("od-y", "7")),
+		person(3*day, "ou_c", in("od-x", "1")+","+in("od-y", "1")),
+		hidden,
+		person(5*day, "ou_b", in("od-x", "2")),
+		b.event(directory.EventUserDeleted, 6*day, `{"open_id":"ou_c"}`, `{"open_id":"ou_c"}`),
+		person(40*day, "ou_c", in("od-y", "1")),
+	)
+	b.project(t, 3)
+	want(t, lines(t, b.pool, `
+		SELECT concat_ws(' ', d.day, h.people)
+		FROM unnest('{2026-02-28,2026-03-01,2026-03-04,2026-03-05,2026-03-06,2026-03-07,2026-04-30}'::date[]) AS d (day)
+		LEFT JOIN LATERAL analytics.headcount_on(d.day) AS h ON true
+		ORDER BY 1`),
+		"2026-02-28", "2026-03-01 2", "2026-03-04 3", "2026-03-05 2", "2026-03-06 3", "2026-03-07 2", "2026-04-30 3")
+	want(t, lines(t, b.pool, `
+		SELECT concat_ws(' ', to_char(month, 'YYYY-MM'), open_department_id, coalesce(name, '-'), people_before, joined, moved_in, leavers, moved_out, people_after, churn)
+		FROM analytics.churn_by_department
+		ORDER BY month, open_department_id`),
+		"2026-03 od-x x 2 2 0 1 2 1 0.667", "2026-03 od-y - 0 1 1 1 0 1 2.000", "2026-04 od-y - 1 1 0 0 0 2 0.000")
+	want(t, lines(t, b.pool, `SELECT concat_ws(' ', open_id, joined_on, stated, left_on) FROM analytics.tenure ORDER BY 1`),
+		"ou_a 2026-03-01 f", "ou_b 2026-03-01 f", "ou_c 2026-03-04 f")
+	b.exec(t, `DELETE FROM directory.sweeps`)
+	want(t, lines(t, b.pool, `SELECT people::text FROM analytics.headcount_on('2026-03-05')`))
+	want(t, lines(t, b.pool, `SELECT open_department_id FROM analytics.churn_by_department`))
 }

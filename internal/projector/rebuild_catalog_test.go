@@ -202,6 +202,9 @@ func TestRebuildByAnotherRole(t *testing.T) {
 		for _, table := range lines(t, b.pool, `SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace::regnamespace::text = $1 AND c.relkind IN ('r', 'v')`, schema) {
 			b.exec(t, `ALTER TABLE `+table+` OWNER TO `+owner)
 		}
+		for _, routine := range lines(t, b.pool, `SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace::regnamespace::text = $1`, schema) {
+			b.exec(t, `ALTER ROUTINE `+routine+` OWNER TO `+owner)
+		}
 	}
 	before := catalog(t, b.pool)
 	if _, err := b.projector.Rebuild(t.Context(), projector.RebuildOptions{}); err != nil {

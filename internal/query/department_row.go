@@ -10,8 +10,13 @@ import (
 )
 
 // departmentColumns are those of a department d; references are in the id kinds
-// asked for ($2, $3). departmentRow.targets has the same order.
-const departmentColumns = `
+// asked for ($2, $3). departmentColumnsThen are those of a version of one.
+// departmentRow.targets has the same order.
+const (
+	departmentColumns     = departmentOwn + departmentLeaders + departmentRest
+	departmentColumnsThen = departmentOwn + departmentLeadersThen + departmentRest
+
+	departmentOwn = `
     d.open_department_id, d.department_id, d.name,
     d.i18n_name ->> 'zh_cn', d.i18n_name ->> 'ja_jp', d.i18n_name ->> 'en_us',
     CASE WHEN $3 = 'open_department_id' OR d.parent_department_id = '0' THEN d.parent_department_id
@@ -24,12 +29,24 @@ const departmentColumns = `
                FROM directory.users AS r
                WHERE r.tenant_key = $1 AND r.open_id = d.leader_user_id)
     END,
-    d.chat_id, d."order", d.unit_ids, d.member_count, d.primary_member_count,
-    (SELECT jsonb_agg(jsonb_build_object('type', l.leader_type, 'id', i.id) ORDER BY l.leader_type, l.open_id)
-     FROM directory.department_leaders AS l
+    d.chat_id, d."order", d.unit_ids, d.member_count, d.primary_member_count,`
+
+	departmentLeaders = departmentLeadersOf + `
+     FROM directory.department_leaders AS l` + departmentLeadersAs + `),`
+
+	departmentLeadersThen = departmentLeadersOf + `
+     FROM history.department_leaders AS l` + departmentLeadersAs + `
+       AND l.from_position <= d.from_position AND l.to_position > d.from_position),`
+
+	departmentLeadersOf = `
+    (SELECT jsonb_agg(jsonb_build_object('type', l.leader_type, 'id', i.id) ORDER BY l.leader_type, l.open_id)`
+
+	departmentLeadersAs = `
      LEFT JOIN directory.users AS r ON $2 <> 'open_id' AND r.tenant_key = $1 AND r.open_id = l.open_id
      CROSS JOIN LATERAL (SELECT CASE $2 WHEN 'open_id' THEN l.open_id WHEN 'union_id' THEN r.union_id ELSE r.user_id END AS id) AS i
-     WHERE l.tenant_key = $1 AND l.open_department_id = d.open_department_id AND i.id IS NOT NULL),
+     WHERE l.tenant_key = $1 AND l.open_department_id = d.open_department_id AND i.id IS NOT NULL`
+
+	departmentRest = `
     d.group_chat_employee_types,
     CASE WHEN $2 = 'open_id' THEN d.department_hrbps
          ELSE ARRAY(SELECT CASE WHEN $2 = 'union_id' THEN r.union_id ELSE r.user_id END
@@ -39,6 +56,7 @@ const departmentColumns = `
                     ORDER BY x.n)
     END,
     d.removed_at, d.removed_reason`
+)
 
 // askedDepartment is the department that a request names by $4: asked resolves
 // the id kind, target is empty where there is no such department. The paths of

@@ -38,6 +38,7 @@ const (
 	reasonForeignTenant       reason = "FOREIGN_TENANT"
 	reasonUserNotFound        reason = "USER_NOT_FOUND"
 	reasonDepartmentNotFound  reason = "DEPARTMENT_NOT_FOUND"
+	reasonBeforeHistory       reason = "BEFORE_HISTORY"
 	reasonSweepNotFound       reason = "SWEEP_NOT_FOUND"
 	reasonSweepRunning        reason = "SWEEP_RUNNING"
 	reasonRemovalsSuperseded  reason = "REMOVALS_SUPERSEDED"
@@ -73,6 +74,7 @@ var codeOf = map[reason]codes.Code{
 	reasonForeignTenant:       codes.InvalidArgument,
 	reasonUserNotFound:        codes.NotFound,
 	reasonDepartmentNotFound:  codes.NotFound,
+	reasonBeforeHistory:       codes.OutOfRange,
 	reasonSweepNotFound:       codes.NotFound,
 	reasonSweepRunning:        codes.Aborted,
 	reasonRemovalsSuperseded:  codes.FailedPrecondition,

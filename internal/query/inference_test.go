@@ -14,8 +14,12 @@ import (
 )
 
 // The withheld values of Ann and others, and other ones in their places, which sort
-// otherwise too.
+// otherwise too. In history the new values are those of all times: that some of
+// them changed is withheld too.
 const otherSecrets = `
+UPDATE history.users
+SET email = 'other@private.example', enterprise_email = 'other@corp.example', mobile = '+4477', employee_no = 'F1', gender = 0, custom_attrs = NULL;
+
 UPDATE directory.users
 SET email = 'other' || md5(open_id) || '@private.example', enterprise_email = 'other' || md5(open_id) || '@corp.example',
     mobile = '+4477' || (position * 7919 % 1000), employee_no = md5(open_id), gender = 3 - coalesce(gender, 0),
@@ -67,6 +71,8 @@ func variants(request proto.Message) []proto.Message {
 			with(func(m protoreflect.Message) { m.Set(field, protoreflect.ValueOfBool(!m.Get(field).Bool())) })
 		case field.Kind() == protoreflect.Int32Kind && !field.IsList():
 			with(func(m protoreflect.Message) { m.Set(field, protoreflect.ValueOfInt32(1)) })
+		case field.Kind() == protoreflect.Int64Kind:
+			with(func(m protoreflect.Message) { m.Set(field, protoreflect.ValueOfInt64(95)) })
 		case field.Kind() == protoreflect.StringKind && field.IsList():
 			for _, word := range words() {
 				with(func(m protoreflect.Message) { m.Mutable(field).List().Append(protoreflect.ValueOfString(word)) })

@@ -35,13 +35,18 @@ const (
 // mirror never saw it.
 const rootID = "0"
 
-// directoryRequest is what all requests to the directory have in common. Those whose
-// answers name people or departments say by which id kind: GetUserIdType,
-// GetDepartmentIdType.
-type directoryRequest interface {
+// freshRequest is what all requests have in common. Those that take or answer ids of
+// people or departments say of which kind: GetUserIdType, GetDepartmentIdType.
+type freshRequest interface {
 	proto.Message
-	GetReadMask() *fieldmaskpb.FieldMask
 	GetAtLeastAsFresh() string
+}
+
+// directoryRequest is what all requests have in common whose answers have fields to
+// choose from.
+type directoryRequest interface {
+	freshRequest
+	GetReadMask() *fieldmaskpb.FieldMask
 }
 
 // terms are on what terms a request wants its answer.
@@ -59,7 +64,16 @@ func (t terms) native() bool { return t.userIDType == openID && t.departmentIDTy
 // termsOf checks what all requests have in common. resource is what the read_mask
 // is about.
 func termsOf(ctx context.Context, req directoryRequest, resource protoreflect.MessageDescriptor) (t terms, err error) {
+	if t, err = idTerms(req); err != nil {
+		return terms{}, err
+	}
 	t.sensitive = callOf(ctx).client.sees(RoleSensitive)
+	t.mask, err = newMask(req.GetReadMask().GetPaths(), resource, t.sensitive)
+	return t, err
+}
+
+// idTerms are the terms of a request whose answer has no fields to choose from.
+func idTerms(req freshRequest) (t terms, err error) {
 	var userType, departmentType string
 	if r, ok := req.(interface{ GetUserIdType() string }); ok {
 		userType = r.GetUserIdType()
@@ -71,9 +85,6 @@ func termsOf(ctx context.Context, req directoryRequest, resource protoreflect.Me
 		return terms{}, err
 	}
 	if t.departmentIDType, err = oneOf("department_id_type", departmentType, openDepartmentID, departmentID); err != nil {
-		return terms{}, err
-	}
-	if t.mask, err = newMask(req.GetReadMask().GetPaths(), resource, t.sensitive); err != nil {
 		return terms{}, err
 	}
 	t.fresh, err = parseFreshness(req.GetAtLeastAsFresh())

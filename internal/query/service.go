@@ -72,6 +72,7 @@ type Config struct {
 // Service implements the RPCs. It is made by [New] and ended by [Service.Close].
 type Service struct {
 	pb.UnimplementedDirectoryServiceServer
+	pb.UnimplementedHistoryServiceServer
 	pb.UnimplementedSyncServiceServer
 
 	pool          *sessions
@@ -156,6 +157,7 @@ func NewServer(s *Service, opts ...grpc.ServerOption) *grpc.Server {
 	}, opts...)
 	server := grpc.NewServer(opts...)
 	pb.RegisterDirectoryServiceServer(server, s)
+	pb.RegisterHistoryServiceServer(server, s)
 	pb.RegisterSyncServiceServer(server, s)
 	healthpb.RegisterHealthServer(server, s.health)
 	reflection.Register(server)

@@ -19,10 +19,15 @@ func TestAnswersAreOneSnapshot(t *testing.T) {
 	b.grow(t, last-100)
 	b.exec(t, `UPDATE directory.users SET name = '100' WHERE tenant_key = 't'`)
 
-	written := make(chan error, 1)
+	written, asks := make(chan error, 1), make(chan struct{}) // the writer writes while the reader reads, and not before
 	go func() {
 		written <- func() error {
 			for position := 101; position <= last; position++ {
+				select {
+				case <-asks:
+				case <-t.Context().Done():
+					return nil
+				}
 				tx, err := b.pool.Begin(t.Context())
 				if err != nil {
 					return err
@@ -60,6 +65,10 @@ func TestAnswersAreOneSnapshot(t *testing.T) {
 	}
 	seen := map[int64]bool{}
 	for position := int64(0); position < last; {
+		select {
+		case asks <- struct{}{}:
+		default: // still at it
+		}
 		user, err := b.users.GetUser(ctx, &pb.GetUserRequest{User: "ou_ann", ReadMask: mask})
 		if err != nil {
 			t.Fatal(err)

@@ -163,7 +163,9 @@ func TestEveryAnswerNamesTheTenant(t *testing.T) {
 
 func services() []protoreflect.ServiceDescriptor {
 	var all []protoreflect.ServiceDescriptor
-	for _, file := range []protoreflect.FileDescriptor{pb.File_orgmirror_v1_directory_service_proto, pb.File_orgmirror_v1_sync_service_proto} {
+	for _, file := range []protoreflect.FileDescriptor{
+		pb.File_orgmirror_v1_directory_service_proto, pb.File_orgmirror_v1_history_service_proto, pb.File_orgmirror_v1_sync_service_proto,
+	} {
 		for i := range file.Services().Len() {
 			all = append(all, file.Services().Get(i))
 		}

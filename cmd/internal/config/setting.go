@@ -63,7 +63,7 @@ func Settings() []Setting {
 		{Key: "tls_cert", Group: Service, Shown: "none: plain text", Meaning: "file with the certificate, and those between it and its CA (PEM): REST and gRPC speak TLS; it is read again when it changes"},
 		{Key: "tls_key", Group: Service, Shown: "none", Meaning: "file with the certificate's key (PEM)"},
 		{Key: "tls_client_ca", Group: Service, Shown: "none", Meaning: "file with CA certificates (PEM): who connects must show a certificate of theirs, and needs a secret nonetheless"},
-		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree` and `mirror person` ask"},
+		{Key: "addr", Group: Client, Default: "127.0.0.1:8081", Meaning: "gRPC address that `mirror tree`, `mirror person` and `mirror diff` ask"},
 		{Key: "client", Group: Client, Secret: true, Shown: "none", Meaning: "`id:secret` with which they ask"},
 		{Key: "tls", Group: Client, Default: "false", Switch: true, Meaning: "they speak TLS with the service, and check its certificate; also where one of the next three is set"},
 		{Key: "ca", Group: Client, Shown: "those of the system", Meaning: "file with the CA certificates that they trust (PEM)"},

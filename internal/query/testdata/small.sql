@@ -122,3 +122,30 @@ INSERT INTO mirror.sweep_seen (sweep_id, entity_kind, entity_id, seen_at)
 VALUES ('00000000-0000-0000-0000-000000000003', 'department', '0', now()),
        ('00000000-0000-0000-0000-000000000003', 'department', 'od-a', now()),
        ('00000000-0000-0000-0000-000000000003', 'user', 'ou_ann', now());
+
+-- The history: everybody was seen by the first walk; Ann had another mobile number
+-- and no city then, got this number at 60, and the city at 92.
+INSERT INTO history.departments (tenant_key, open_department_id, department_id, name, parent_department_id, leader_user_id, attributes,
+                                 removed_at, removed_reason, from_position, valid_from)
+SELECT tenant_key, open_department_id, department_id, name, parent_department_id, leader_user_id, attributes,
+       removed_at, removed_reason, position, now() - interval '150 minutes'
+FROM directory.departments;
+
+INSERT INTO history.department_leaders (tenant_key, open_department_id, open_id, leader_type, from_position, valid_from)
+SELECT tenant_key, open_department_id, open_id, leader_type, position, now() - interval '150 minutes'
+FROM directory.department_leaders;
+
+INSERT INTO history.users (tenant_key, open_id, union_id, user_id, name, email, enterprise_email, mobile, gender, employee_no, custom_attrs,
+                           department_ids, leader_user_id, city, attributes, removed_at, removed_reason,
+                           from_position, to_position, valid_from, valid_to)
+SELECT u.tenant_key, u.open_id, u.union_id, u.user_id, u.name, u.email, u.enterprise_email,
+       CASE v.turn WHEN 1 THEN '+8613700000000' ELSE u.mobile END, u.gender, u.employee_no, u.custom_attrs,
+       u.department_ids, u.leader_user_id, CASE WHEN v.turn < 3 THEN NULL ELSE u.city END, u.attributes, u.removed_at, u.removed_reason,
+       coalesce(v.from_position, u.position), v.to_position, now() - v.since, coalesce(now() - v.until, 'infinity')
+FROM directory.users AS u
+JOIN (VALUES
+    (0, NULL::bigint, 9223372036854775807, interval '150 minutes', NULL::interval),
+    (1, 41, 60, interval '150 minutes', interval '100 minutes'),
+    (2, 60, 92, interval '100 minutes', interval '40 minutes'),
+    (3, 92, 9223372036854775807, interval '40 minutes', NULL)
+) AS v (turn, from_position, to_position, since, until) ON (v.turn > 0) = (u.open_id = 'ou_ann');
