@@ -102,10 +102,16 @@ type Polled struct {
 	Refusals  []Refusal `json:"refusals,omitempty"`
 }
 
-// CatchUp polls each resource that was not polled since an instant on Feishu's clock.
+// clockError is more than by which two processes tell the same instant of Feishu's
+// clock otherwise: each is early, by a second and an answer's way at most.
+const clockError = 2 * time.Second
+
+// CatchUp polls each resource that was not surely polled since an instant on Feishu's
+// clock.
 // Errors are Feishu's where it does not answer, or the database's; that Feishu
 // refuses a resource is none.
 func (p *Poller) CatchUp(ctx context.Context, since time.Time) (all []Polled, err error) {
+	since = since.Add(clockError)
 	for _, r := range p.cfg.Resources {
 		done, err := p.poll(ctx, r, &since)
 		if err != nil {

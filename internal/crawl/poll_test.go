@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -311,5 +312,29 @@ func TestPollRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPollsCatchUpInDoubt has a poll that another process began about when the walk
+// did: each has a clock of its own of Feishu's, up to a second behind.
+func TestPollsCatchUpInDoubt(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 60, 10)
+	b.backfill(t)
+	p := b.poller(t, crawl.ResourceUnits)
+	_, err := p.Poll(t.Context(), crawl.ResourceUnits)
+	must(t, err)
+	var polledAt time.Time
+	must(t, b.pool.QueryRow(t.Context(), `SELECT tried_at FROM mirror.poll WHERE resource = 'units'`).Scan(&polledAt))
+	listed := func(since time.Time) bool {
+		all, err := p.CatchUp(t.Context(), since)
+		must(t, err)
+		return all[0].Listed > 0
+	}
+	if listed(polledAt.Add(-time.Minute)) {
+		t.Error("what was polled a minute after the walk began is polled again")
+	}
+	if !listed(polledAt.Add(-time.Second)) {
+		t.Error("a poll that may have begun before the walk was taken for a later one")
 	}
 }

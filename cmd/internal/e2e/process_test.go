@@ -196,9 +196,14 @@ func mustRun(t *testing.T, env []string, program string, args ...string) string 
 // waitFor waits for something that no program says.
 func waitFor(t *testing.T, what string, happened func() bool) {
 	t.Helper()
+	waitUpTo(t, patience, what, happened)
+}
+
+func waitUpTo(t *testing.T, long time.Duration, what string, happened func() bool) {
+	t.Helper()
 	ticker := time.NewTicker(10 * time.Millisecond)
 	defer ticker.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(long)
 	for !happened() {
 		select {
 		case <-ticker.C:

@@ -36,7 +36,7 @@ func TestProgressInLines(t *testing.T) {
 
 func summary() crawl.Summary {
 	return crawl.Summary{
-		SweepID: "s", Resumed: true, Range: "scoped", Departments: 375, Users: 5000, Memberships: 5400, Appended: 12, Unchanged: 5363,
+		SweepID: "s", TenantKey: "t", Resumed: true, Range: "scoped", Departments: 375, Users: 5000, Memberships: 5400, Appended: 12, Unchanged: 5363,
 		Candidates: map[directory.Kind]int64{directory.KindUser: 3, directory.KindDepartment: 60},
 		Held:       map[directory.Kind]int64{directory.KindUser: 0, directory.KindDepartment: 60},
 		Removed:    map[directory.Kind]int64{directory.KindUser: 2, directory.KindDepartment: 0},
@@ -80,7 +80,7 @@ func TestWriteSummaryJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"sweep_id": "s", "resumed": true, "range": "scoped", "departments": 375., "users": 5000., "memberships": 5400., "appended": 12.,
+		"sweep_id": "s", "tenant_key": "t", "resumed": true, "range": "scoped", "departments": 375., "users": 5000., "memberships": 5400., "appended": 12.,
 		"unchanged": 5363., "unreadable": 0., "calls": 400., "retries": 2., "position": 99., "waited_seconds": 1.5, "took_seconds": 70.,
 		"candidates": map[string]any{"user": 3., "department": 60.}, "held": map[string]any{"user": 0., "department": 60.},
 		"removed": map[string]any{"user": 2., "department": 0.}, "unproven": map[string]any{"user": 1., "department": 0.},
@@ -124,16 +124,16 @@ func TestWriteRemovals(t *testing.T) {
 	t.Parallel()
 	decided := time.Unix(0, 0)
 	var out bytes.Buffer
-	WriteRemovals(&out, crawl.Removals{SweepID: "s2", StartedAt: decided, Sets: []crawl.RemovalSet{
+	WriteRemovals(&out, crawl.Removals{SweepID: "s2", TenantKey: "t", StartedAt: decided, Sets: []crawl.RemovalSet{
 		{Kind: directory.KindDepartment, State: "done"},
 		{Kind: directory.KindUser, State: "held", Candidates: 120, Live: 300, MaxRemovals: 20},
-	}}, crawl.Removals{SweepID: "s1", StartedAt: decided, Sets: []crawl.RemovalSet{
+	}}, crawl.Removals{SweepID: "s1", TenantKey: "t", StartedAt: decided, Sets: []crawl.RemovalSet{
 		{Kind: directory.KindUser, State: "done", DecidedAt: &decided, Candidates: 6, Live: 10, Resigned: 1, Deleted: 1, OutOfRange: 1, Unproven: 2, Present: 1},
 	}})
 	WriteCandidates(&out, []crawl.Candidate{{Kind: directory.KindUser, ID: "ou_1", Name: "王伟"}, {Kind: directory.KindUser, ID: "ou_2", Verdict: "UNPROVEN", Code: 41050}})
 	WriteRemovals(&out)
 	for _, want := range []string{
-		"s2  of 1970-01-01 00:00:00 (UTC)\n  users            120 not seen of 300, HELD (20 may go without approval, and never all)\n",
+		"s2  of 1970-01-01 00:00:00 (UTC), company t\n  users            120 not seen of 300, HELD (20 may go without approval, and never all)\n",
 		"6 not seen of 10, approved: 3 removed (1 resigned, 1 deleted, 1 out of range), 2 unproven and kept, 1 there after all\n",
 		"not asked yet", "UNPROVEN (code 41050)", "王伟", "No walk has missed anybody.",
 	} {
