@@ -34,7 +34,7 @@ func (c liveRun) begin(t *testing.T) *live {
 	l.company.part = c.part
 	l.env = environment(append(webhook(secrets.VerificationToken, secrets.EncryptKey), "MIRROR_DATABASE_URL="+l.db.url,
 		"MIRROR_FEISHU_BASE_URL="+l.server.URL(), "MIRROR_FEISHU_APP_ID="+l.server.AppID(), "MIRROR_FEISHU_APP_SECRET="+l.server.AppSecret(),
-		"MIRROR_FEISHU_RATE=off", "MIRROR_MAX_REMOVALS=90%", "MIRROR_WEBHOOK_LISTEN="+l.address)...)
+		"MIRROR_FEISHU_RATE=off", "MIRROR_MAX_REMOVALS=99%", "MIRROR_WEBHOOK_LISTEN="+l.address)...)
 	if c.way != "" {
 		l.env = append(l.env, "MIRROR_EVENTS="+c.way)
 	}
@@ -112,11 +112,11 @@ func (l *live) faults() {
 	if l.lossy {
 		faults = append(faults, sandbox.EventFault{Field: "object.join_time", Value: []byte(`"soon"`), Probability: 0.01},
 			sandbox.EventFault{Field: "object.name", Value: []byte(`{"not":"a name"}`), Probability: 0.005})
-		// What is deleted of definitions is told by its event only, until they are
-		// read by the clock.
 		for _, eventType := range []string{
 			"contact.user.created_v3", "contact.user.updated_v3", "contact.user.deleted_v3", "contact.department.created_v3",
 			"contact.department.updated_v3", "contact.department.deleted_v3", "contact.scope.updated_v3",
+			"contact.employee_type_enum.created_v3", "contact.employee_type_enum.updated_v3", "contact.employee_type_enum.deleted_v3",
+			"contact.employee_type_enum.actived_v3", "contact.employee_type_enum.deactivated_v3",
 		} {
 			faults = append(faults, sandbox.EventFault{EventType: eventType, Lose: true, Probability: 0.03})
 		}

@@ -204,6 +204,8 @@ func (l *live) healed() {
 	l.t.Helper()
 	for backfill(l.t, l.env).Resumed {
 	}
+	execute(l.t, l.db.url, `UPDATE mirror.poll_missing SET missing_at = missing_at - interval '2 minutes'`)
+	backfill(l.t, l.env) // the second list that lacks what is gone without an event
 	l.drained()
 }
 

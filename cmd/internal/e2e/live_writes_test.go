@@ -43,10 +43,7 @@ func (c *liveCompany) writes() []liveAct {
 		{"API POST " + department + "/unbind_department_chat", func() bool {
 			return c.call(http.MethodPost, department+"/unbind_department_chat", object{"department_id": c.one(c.departments)})
 		}},
-	}
-	if !c.server.Options().SilentOwnWrites {
-		// Of an employee type that goes without an event only two lists could tell.
-		acts = append(acts, api(http.MethodDelete, enum, kind, "", nothing))
+		api(http.MethodDelete, enum, kind, "", nothing),
 	}
 	return append(acts, c.administration()...)
 }
