@@ -89,14 +89,15 @@ type historyStart struct {
 	position int64
 }
 
-// A sweep that was complete later began later, too: there is one at a time.
+// By position: processes tell Feishu's clock otherwise, by a second, so that of two
+// sweeps that follow each other at once the later one may say that it began first.
 const selectHistoryStart = `
 SELECT s.completed_at, s.position
 FROM directory.sweeps AS s
 WHERE s.tenant_key = $1
   AND s.completed_at IS NOT NULL
   AND s.position <= $2
-ORDER BY s.started_at
+ORDER BY s.position
 LIMIT 1`
 
 // readHistoryStart answers nil where there is no history as of the position.

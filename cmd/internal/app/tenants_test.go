@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -34,6 +35,7 @@ type pair struct {
 	conn    *grpc.ClientConn
 	of      map[string]*sandbox.Server // by tenant_key
 	texts   map[string]map[string]bool // texts that only this company has
+	begun   int64                      // a position of the log when both had been walked once
 }
 
 // companies are the two tenants.
@@ -54,6 +56,7 @@ func newPair(t *testing.T) *pair {
 		must(t, err)
 		t.Cleanup(func() { must(t, server.Close()) })
 		p.of[key] = server
+		server.SetClockSkew(-time.Minute) // so that the first walk is a minute older than the second one
 		p.furnish(t, key)
 		cfg.Tenants = append(cfg.Tenants, config.Config{
 			Several: true, FeishuTenantKey: key, FeishuBaseURL: server.URL(), FeishuAppID: server.AppID(), FeishuAppSecret: server.AppSecret(),
@@ -78,12 +81,21 @@ func newPair(t *testing.T) *pair {
 		cfg.APIClients = append(cfg.APIClients, client)
 	}
 	db := &Database{Pool: pgtest.DB(t)}
-	for i, one := range cfg.Tenants {
+	walk := func(one config.Config) {
 		c, err := OpenCrawl(t.Context(), one, db, slog.New(slog.DiscardHandler), nil)
 		must(t, err)
 		_, err = c.Backfill(t.Context())
 		must(t, err)
 		must(t, c.Close())
+	}
+	for _, one := range cfg.Tenants {
+		walk(one)
+	}
+	must(t, db.Pool.QueryRow(t.Context(), `SELECT position FROM mirror.event_log_head`).Scan(&p.begun))
+	for i, one := range cfg.Tenants {
+		p.of[one.FeishuTenantKey].SetClockSkew(0)
+		p.change(t, one.FeishuTenantKey)
+		walk(one)
 		p.texts[one.FeishuTenantKey][held(i)] = true
 		must(t, p.hold(t, db, i))
 	}
@@ -142,6 +154,19 @@ func (p *pair) furnish(t *testing.T, key string) {
 		must(t, err)
 		_, err = p.of[key].AddUnit(sandbox.Unit{UnitID: fmt.Sprintf("unit%s%d", strings.ReplaceAll(key, "_", ""), n), Name: fmt.Sprintf("unit %d of %s", n, key), UnitType: fmt.Sprint("kind", n)})
 		must(t, err)
+	}
+}
+
+// change renames two departments of a company and gives its people another title, so
+// that there is history.
+func (p *pair) change(t *testing.T, key string) {
+	t.Helper()
+	truth := p.of[key].Truth()
+	for id := range truth.Users {
+		must(t, p.of[key].ChangeUser(id, func(u *sandbox.User) { u.JobTitle += " anew" }))
+	}
+	for _, id := range slices.Sorted(maps.Keys(truth.Departments))[:2] {
+		must(t, p.of[key].ChangeDepartment(id, func(d *sandbox.Department) { d.Name += " anew" }))
 	}
 }
 
@@ -341,6 +366,12 @@ var hints = map[string]func(p *pair, t *testing.T, key string) []proto.Message{
 			}
 		}
 		return all
+	},
+	"/orgmirror.v1.HistoryService/DiffOrganization": func(p *pair, _ *testing.T, _ string) []proto.Message {
+		return []proto.Message{
+			&orgmirrorv1.DiffOrganizationRequest{FromPosition: &p.begun},
+			&orgmirrorv1.DiffOrganizationRequest{FromPosition: &p.begun, Department: "0", UserIdType: "user_id", DepartmentIdType: "department_id"},
+		}
 	},
 }
 
