@@ -2,7 +2,6 @@ package query
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -44,12 +43,14 @@ const (
 // askedMoment is a moment as a request tells it: in one way, or in none.
 type askedMoment struct {
 	axis     axis
+	field    string    // that tells it; of none the first that could
 	at       time.Time // of axisFeishu and axisRecorded
 	position int64     // of axisPosition
 }
 
 // askedMomentOf reads the three fields that tell a moment; names are theirs.
 func askedMomentOf(names [3]string, feishu, recorded *timestamppb.Timestamp, position *int64) (m askedMoment, err error) {
+	m.field = names[0]
 	given := 0
 	for i, instant := range []*timestamppb.Timestamp{feishu, recorded} {
 		if instant == nil {
@@ -59,14 +60,14 @@ func askedMomentOf(names [3]string, feishu, recorded *timestamppb.Timestamp, pos
 			return m, badField(reasonArgument, names[i], "must be an instant of the years 1 to 9999")
 		}
 		given++
-		m.axis, m.at = axisFeishu+axis(i), instant.AsTime()
+		m.axis, m.field, m.at = axisFeishu+axis(i), names[i], instant.AsTime()
 	}
 	if position != nil {
 		if *position < 0 {
 			return m, badField(reasonArgument, names[2], "must not be negative")
 		}
 		given++
-		m.axis, m.position = axisPosition, *position
+		m.axis, m.field, m.position = axisPosition, names[2], *position
 	}
 	if given > 1 {
 		return m, badField(reasonArgument, names[0], "give one of %s, %s and %s", names[0], names[1], names[2])
@@ -91,26 +92,33 @@ type historyStart struct {
 
 // By position: processes tell Feishu's clock otherwise, by a second, so that of two
 // sweeps that follow each other at once the later one may say that it began first.
-const selectHistoryStart = `
-SELECT s.completed_at, s.position
-FROM directory.sweeps AS s
-WHERE s.tenant_key = $1
-  AND s.completed_at IS NOT NULL
-  AND s.position <= $2
-ORDER BY s.position
-LIMIT 1`
+const selectHistoryStart = `SELECT ` + momentColumns + `, s.completed_at, s.position` + fromMoment + `
+LEFT JOIN LATERAL (
+    SELECT s.completed_at, s.position
+    FROM directory.sweeps AS s
+    WHERE s.tenant_key = $1
+      AND s.completed_at IS NOT NULL
+      AND s.position <= c.position
+    ORDER BY s.position
+    LIMIT 1
+) AS s ON true`
 
-// readHistoryStart answers nil where there is no history as of the position.
-func readHistoryStart(ctx context.Context, tx pgx.Tx, tenant string, position int64) (*historyStart, error) {
-	var start historyStart
-	err := tx.QueryRow(ctx, selectHistoryStart, tenant, position).Scan(&start.at, &start.position)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, nil //nolint:nilnil // no history is an answer
-	case err != nil:
-		return nil, fmt.Errorf("read since when history exists: %w", err)
+// rowReader is a transaction, or the sessions.
+type rowReader interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// readHistoryStart answers nil where there is no history yet.
+func readHistoryStart(ctx context.Context, db rowReader, tenant string) (now moment, start *historyStart, err error) {
+	var at *time.Time
+	var position *int64
+	if err := db.QueryRow(ctx, selectHistoryStart, tenant).Scan(append(now.targets(), &at, &position)...); err != nil {
+		return moment{}, nil, fmt.Errorf("read since when history exists: %w", err)
 	}
-	return &start, nil
+	if at != nil && position != nil {
+		start = &historyStart{at: *at, position: *position}
+	}
+	return now, start, nil
 }
 
 // recorded_at never goes back, so the last record up to an instant is found by
@@ -128,39 +136,35 @@ SELECT h.low
 FROM halved AS h
 WHERE h.low = h.high`
 
-// resolveMoment finds out what a request's moment means, where the mirror knows
-// what the log says up to a position. A moment before history is an error.
-func resolveMoment(ctx context.Context, tx pgx.Tx, tenant string, m askedMoment, known int64, name string) (a asOf, err error) {
+// resolve finds out what a request's moment means, where the mirror knows what the
+// log says up to a position. A moment before history is an error.
+func (m askedMoment) resolve(ctx context.Context, db rowReader, known int64, start *historyStart) (a asOf, err error) {
 	a = asOf{at: endOfTime, position: known}
 	switch m.axis {
 	case axisFeishu:
 		a.at = pgtype.Timestamptz{Time: m.at, Valid: true}
 	case axisRecorded:
-		if err := tx.QueryRow(ctx, selectPositionRecorded, m.at, known).Scan(&a.position); err != nil {
+		if err := db.QueryRow(ctx, selectPositionRecorded, m.at, known).Scan(&a.position); err != nil {
 			return a, fmt.Errorf("find the position of an instant: %w", err)
 		}
 	case axisPosition:
 		if m.position > known {
-			return a, badField(reasonArgument, name, "the mirror is at position %d; at_least_as_fresh waits for a later one", known)
+			return a, badField(reasonArgument, m.field, "the mirror is at position %d; at_least_as_fresh waits for a later one", known)
 		}
 		a.position = m.position
 	default:
 	}
-	start, err := readHistoryStart(ctx, tx, tenant, known)
-	if err != nil {
-		return a, err
-	}
 	if start == nil {
 		return a, &failure{
-			reason: reasonBeforeHistory, field: name,
-			message: name + ": there is no history yet: it begins with the first complete sweep of Feishu",
+			reason: reasonBeforeHistory, field: m.field,
+			message: m.field + ": there is no history yet: it begins with the first complete sweep of Feishu",
 		}
 	}
 	if a.position < start.position || a.at.InfinityModifier == pgtype.Finite && a.at.Time.Before(start.at) {
 		since := start.at.UTC().Format(time.RFC3339Nano)
 		return a, &failure{
-			reason: reasonBeforeHistory, field: name,
-			message:  name + ": history exists since " + since + ", position " + strconv.FormatInt(start.position, 10) + " of the log",
+			reason: reasonBeforeHistory, field: m.field,
+			message:  m.field + ": history exists since " + since + ", position " + strconv.FormatInt(start.position, 10) + " of the log",
 			metadata: map[string]string{"since": since, "since_position": strconv.FormatInt(start.position, 10)},
 		}
 	}

@@ -44,7 +44,7 @@ func (s *Service) ListDepartmentChildren(ctx context.Context, req *pb.ListDepart
 		now  moment
 		page departmentPage[childKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = readDepartments(ctx, s, t, p, (*childKey).targets, selectChildren, s.company(ctx), t.userIDType, t.departmentIDType, id,
 			req.GetShowRemoved(), after.Order, after.ID, p.limit())
 		return now, err

@@ -67,35 +67,47 @@ func parseAtLeast(text string) (*freshness, error) {
 	return parseFreshness(text)
 }
 
-// read runs a query, and again after a wait where its snapshot was older than
+// read runs a query of which an answer is made.
+func (s *Service) read(ctx context.Context, w when, query func(context.Context) (moment, error)) (meta, error) {
+	if w.past() {
+		return s.readPast(ctx, w, query)
+	}
+	m, err := s.settle(ctx, w.fresh, query)
+	if err != nil {
+		return meta{}, err
+	}
+	return s.metaOf(ctx, m)
+}
+
+// settle runs a query, and again after a wait where its snapshot was older than
 // asked for. query must leave nothing behind from one run to the next.
 //
 // Asking first costs nothing where the projector is far enough, which is nearly
 // always, and tells at once that a token is of another log.
-func (s *Service) read(ctx context.Context, fresh *freshness, query func(context.Context) (moment, error)) (meta, error) {
+func (s *Service) settle(ctx context.Context, fresh *freshness, query func(context.Context) (moment, error)) (moment, error) {
 	m, err := query(ctx)
 	if err != nil {
-		return meta{}, err
+		return moment{}, err
 	}
 	if fresh != nil {
 		if !fresh.anyLog && fresh.logID != m.logID {
-			return meta{}, badField(reasonForeignLog, "at_least_as_fresh", "the token is of another log")
+			return moment{}, badField(reasonForeignLog, "at_least_as_fresh", "the token is of another log")
 		}
 		if fresh.tenant != tenantDigest("") && fresh.tenant != tenantDigest(s.company(ctx)) {
-			return meta{}, badField(reasonForeignTenant, "at_least_as_fresh", "the token is of another company")
+			return moment{}, badField(reasonForeignTenant, "at_least_as_fresh", "the token is of another company")
 		}
 		if m.position < fresh.position {
 			s.await(ctx, fresh.position)
 			if m, err = query(ctx); err != nil {
-				return meta{}, err
+				return moment{}, err
 			}
 		}
 		if m.position < fresh.position {
-			return meta{}, notFreshEnough(m, fresh.position)
+			return moment{}, notFreshEnough(m, fresh.position)
 		}
 	}
 	s.pool.replan(m.position)
-	return s.metaOf(ctx, m)
+	return m, nil
 }
 
 // await waits for the projector, no longer than is left for an answer. How it

@@ -20,7 +20,7 @@ func (s *Service) GetDepartment(ctx context.Context, req *pb.GetDepartmentReques
 		return nil, err
 	}
 	var department *pb.Department
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		var asked *string
 		row := newDepartmentRow()
 		err = s.pool.QueryRow(ctx, selectDepartment, s.company(ctx), t.userIDType, t.departmentIDType, id).
@@ -66,7 +66,7 @@ func (s *Service) ListDepartmentAncestors(ctx context.Context, req *pb.ListDepar
 		found       bool
 		departments []*pb.Department
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		now, found, departments, err = s.ancestors(ctx, t, id)
 		return now, err
 	})

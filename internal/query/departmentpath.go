@@ -24,7 +24,7 @@ func (s *Service) GetDepartmentPath(ctx context.Context, req *pb.GetDepartmentPa
 		found bool
 		way   departmentWay
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		now, found, way, err = s.departmentWay(ctx, t, id)
 		return now, err
 	})

@@ -18,7 +18,7 @@ func (s *Service) BatchGetDepartments(ctx context.Context, req *pb.BatchGetDepar
 		return nil, err
 	}
 	var results []*pb.DepartmentResult
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		now, results, err = s.departmentsByID(ctx, t, ids)
 		return now, err
 	})
@@ -84,13 +84,13 @@ func (s *Service) CountDepartmentUsers(ctx context.Context, req *pb.CountDepartm
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := parseFreshness(req.GetAtLeastAsFresh())
+	w, err := whenOf(req)
 	if err != nil {
 		return nil, err
 	}
 	answer := &pb.CountDepartmentUsersResponse{}
 	var found bool
-	meta, err := s.read(ctx, fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, w, func(ctx context.Context) (now moment, err error) {
 		targets := append(now.targets(), &found, &answer.Users, &answer.PrimaryUsers,
 			&answer.RecursiveUsers, &answer.RecursivePrimaryUsers, &answer.Descendants)
 		if err := s.pool.QueryRow(ctx, selectCounts, s.company(ctx), openID, departmentIDType, id).Scan(targets...); err != nil {
@@ -112,17 +112,7 @@ func (s *Service) CountDepartmentUsers(ctx context.Context, req *pb.CountDepartm
 // Who is in several departments is counted once, and by the primary one where that
 // is among them.
 const selectCounts = `WITH ` + askedDepartment + `,
-subtree AS (
-    SELECT t.id
-    FROM target AS t
-    UNION
-    SELECT d.open_department_id
-    FROM directory.departments AS d
-    WHERE d.tenant_key = $1
-      AND d.path >= (SELECT t.path FROM target AS t)
-      AND d.path < (SELECT t.beyond FROM target AS t)
-      AND d.removed_at IS NULL
-),
+subtree AS ` + subtreeDepartments + `,
 own AS (
     SELECT count(*) AS users, count(*) FILTER (WHERE m.is_primary_dept) AS primary_users
     FROM target AS t

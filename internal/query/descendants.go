@@ -59,7 +59,7 @@ func (s *Service) ListDepartmentDescendants(ctx context.Context, req *pb.ListDep
 		now  moment
 		page departmentPage[descendantKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = readDepartments(ctx, s, t, p, (*descendantKey).targets, selectDescendants, s.company(ctx), t.userIDType, t.departmentIDType, id,
 			req.GetShowRemoved(), after.Orders, after.IDs, p.limit(), min(levels, maxLevels))
 		return now, err

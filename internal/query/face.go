@@ -43,7 +43,7 @@ func (s *Service) Read(ctx context.Context, atLeast string, query func(context.C
 	if err != nil {
 		return Age{}, err
 	}
-	about, err := s.read(ctx, fresh, func(ctx context.Context) (moment, error) {
+	about, err := s.read(ctx, when{fresh: fresh}, func(ctx context.Context) (moment, error) {
 		m, err := query(ctx)
 		return m.moment, err
 	})

@@ -24,7 +24,7 @@ func (s *Service) ListGroupUsers(ctx context.Context, req *pb.ListGroupUsersRequ
 		now  moment
 		page userPage[listKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = readUsers(ctx, s, t, p, func(k *listKey) []any { return []any{&k.First} }, selectGroupUsers,
 			s.company(ctx), t.userIDType, t.departmentIDType, id, req.GetShowRemoved(), afterKey(p).First, p.limit(), req.GetRecursive(), wideSubtree)
 		return now, err
@@ -51,26 +51,8 @@ func (s *Service) ListGroupUsers(ctx context.Context, req *pb.ListGroupUsersRequ
 // where they are many. Paths end where they would go in circles. LIMIT and OFFSET
 // keep the planner to a look into the index for each root.
 const selectGroupUsers = `WITH ` + askedGroup + `,
-roots AS (
-    SELECT d.path, left(d.path, -1) || '0' AS beyond
-    FROM directory.group_members AS m
-    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = m.member_id
-    WHERE $8 AND m.tenant_key = $1 AND m.group_id = $4 AND m.member_type = 'department' AND ($5 OR (m.removed_at IS NULL AND d.removed_at IS NULL))
-),
-extent AS (
-    SELECT $8 AND ($5 OR count(*) >= $9) AS wide
-    FROM (
-        SELECT
-        FROM roots AS r
-        CROSS JOIN LATERAL (
-            SELECT
-            FROM directory.departments AS d
-            WHERE d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond
-            LIMIT $9
-        ) AS d
-        LIMIT $9
-    ) AS x
-),
+` + groupRoots + `,
+` + groupExtent + `,
 page AS (
     SELECT k.open_id
     FROM (
@@ -86,16 +68,7 @@ page AS (
         UNION
         (
             SELECT m.open_id
-            FROM (
-                SELECT DISTINCT d.id
-                FROM roots AS r
-                CROSS JOIN LATERAL (
-                    SELECT d.open_department_id AS id
-                    FROM directory.departments AS d
-                    WHERE d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond AND d.removed_at IS NULL
-                    OFFSET 0
-                ) AS d
-            ) AS s
+            FROM ` + groupDepartments + ` AS s
             JOIN directory.memberships AS m ON m.tenant_key = $1 AND m.open_department_id = s.id AND m.open_id > $6
             WHERE NOT (SELECT e.wide FROM extent AS e)
             GROUP BY m.open_id
@@ -110,11 +83,7 @@ page AS (
               AND u.tenant_key = $1
               AND u.open_id > $6
               AND ($5 OR u.removed_at IS NULL)
-              AND EXISTS (
-                  SELECT
-                  FROM unnest(u.department_ids) AS x (id)
-                  JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = x.id AND ($5 OR d.removed_at IS NULL)
-                  JOIN roots AS r ON d.path >= r.path AND d.path < r.beyond)
+              AND ` + inGroupRoots + `
             ORDER BY u.open_id
             LIMIT $7
         )
@@ -126,6 +95,48 @@ SELECT ` + momentColumns + `, t.id IS NOT NULL, coalesce(p.open_id, ''),` + user
 LEFT JOIN target AS t ON true
 LEFT JOIN (page AS p JOIN directory.users AS u ON u.tenant_key = $1 AND u.open_id = p.open_id) ON true
 ORDER BY p.open_id`
+
+// The parts of it that are about departments.
+const (
+	groupRoots = `roots AS (
+    SELECT d.path, left(d.path, -1) || '0' AS beyond
+    FROM directory.group_members AS m
+    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = m.member_id
+    WHERE $8 AND m.tenant_key = $1 AND m.group_id = $4 AND m.member_type = 'department' AND ($5 OR (m.removed_at IS NULL AND d.removed_at IS NULL))
+)`
+
+	groupExtent = `extent AS (
+    SELECT $8 AND ($5 OR count(*) >= $9) AS wide
+    FROM (
+        SELECT
+        FROM roots AS r
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM directory.departments AS d
+            WHERE d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond
+            LIMIT $9
+        ) AS d
+        LIMIT $9
+    ) AS x
+)`
+
+	groupDepartments = `(
+                SELECT DISTINCT d.id
+                FROM roots AS r
+                CROSS JOIN LATERAL (
+                    SELECT d.open_department_id AS id
+                    FROM directory.departments AS d
+                    WHERE d.tenant_key = $1 AND d.path >= r.path AND d.path < r.beyond AND d.removed_at IS NULL
+                    OFFSET 0
+                ) AS d
+            )`
+
+	inGroupRoots = `EXISTS (
+                  SELECT
+                  FROM unnest(u.department_ids) AS x (id)
+                  JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = x.id AND ($5 OR d.removed_at IS NULL)
+                  JOIN roots AS r ON d.path >= r.path AND d.path < r.beyond)`
+)
 
 // ListUserGroups implements the RPC.
 func (s *Service) ListUserGroups(ctx context.Context, req *pb.ListUserGroupsRequest) (*pb.ListUserGroupsResponse, error) {

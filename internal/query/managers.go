@@ -85,7 +85,7 @@ func (s *Service) ListUserManagers(ctx context.Context, req *pb.ListUserManagers
 		known bool
 		ended string
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		users = nil
 		now, known, err = s.related(ctx, t, id, req.GetShowRemoved(), selectManagers, []any{&ended},
 			func(u *pb.User) { users = append(users, u) })
@@ -145,7 +145,7 @@ func (s *Service) ListUserDottedLineLeaders(ctx context.Context, req *pb.ListUse
 		users []*pb.User
 		known bool
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		users = nil
 		now, known, err = s.related(ctx, t, id, req.GetShowRemoved(), selectDottedLineLeaders, nil,
 			func(u *pb.User) { users = append(users, u) })
@@ -182,7 +182,7 @@ func (s *Service) ListDepartmentLeaders(ctx context.Context, req *pb.ListDepartm
 		known   bool
 		kind    int32
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		leaders = nil
 		now, known, err = s.related(ctx, t, id, req.GetShowRemoved(), selectLeaders, []any{&kind},
 			func(u *pb.User) { leaders = append(leaders, &pb.DepartmentLeaderUser{LeaderType: kind, User: u}) })

@@ -46,7 +46,7 @@ func (s *Service) ListDepartmentUsers(ctx context.Context, req *pb.ListDepartmen
 		now  moment
 		page userPage[memberKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = readUsers(ctx, s, t, p, (*memberKey).targets, statement, args...)
 		return now, err
 	})

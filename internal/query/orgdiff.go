@@ -64,9 +64,9 @@ func (s *Service) comparisonOf(ctx context.Context, req *pb.DiffOrganizationRequ
 		return c, badField(reasonArgument, fromFields[0], "the first moment is missing: give one of %s", strings.Join(fromFields[:], ", "))
 	case c.to.axis == axisNone:
 	case c.to.axis != c.from.axis:
-		return c, badField(reasonArgument, toFields[c.to.axis-1], "the first moment is %s, so the second must be %s", fromFields[c.from.axis-1], toFields[c.from.axis-1])
+		return c, badField(reasonArgument, c.to.field, "the first moment is %s, so the second must be %s", c.from.field, toFields[c.from.axis-1])
 	case c.from.compare(c.to) > 0:
-		return c, badField(reasonArgument, fromFields[c.from.axis-1], "must not be after %s", toFields[c.to.axis-1])
+		return c, badField(reasonArgument, c.from.field, "must not be after %s", c.to.field)
 	}
 	if c.department = req.GetDepartment(); c.department != "" {
 		if _, err := text("department", c.department); err != nil {
@@ -100,7 +100,7 @@ func (s *Service) DiffOrganization(ctx context.Context, req *pb.DiffOrganization
 		return nil, err
 	}
 	var d differences
-	meta, err := s.read(ctx, c.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, c.when, func(ctx context.Context) (now moment, err error) {
 		now, d, err = s.diff(ctx, c)
 		return now, err
 	})
@@ -177,10 +177,14 @@ func (s *Service) diff(ctx context.Context, c comparison) (now moment, d differe
 }
 
 func (d *differences) read(ctx context.Context, tx pgx.Tx, c comparison) (err error) {
-	if d.from, err = resolveMoment(ctx, tx, c.tenant, c.from, d.now.position, fromFields[c.from.axis-1]); err != nil {
+	_, start, err := readHistoryStart(ctx, tx, c.tenant)
+	if err != nil {
 		return err
 	}
-	if d.to, err = resolveMoment(ctx, tx, c.tenant, c.to, d.now.position, toFields[max(c.to.axis, axisFeishu)-1]); err != nil {
+	if d.from, err = c.from.resolve(ctx, tx, d.now.position, start); err != nil {
+		return err
+	}
+	if d.to, err = c.to.resolve(ctx, tx, d.now.position, start); err != nil {
 		return err
 	}
 	args := []any{c.tenant, c.userIDType, c.departmentIDType, c.department, d.from.at, d.from.position, d.to.at, d.to.position}

@@ -36,7 +36,7 @@ func (s *Service) ListHeldRemovals(ctx context.Context, req *pb.ListHeldRemovals
 		now  moment
 		page removalPage
 	)
-	meta, err := s.read(ctx, fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, when{fresh: fresh}, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = s.removals(ctx, p, req.GetShowDecided())
 		return now, err
 	})

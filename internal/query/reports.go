@@ -43,7 +43,7 @@ func (s *Service) ListUserReports(ctx context.Context, req *pb.ListUserReportsRe
 		now  moment
 		page userPage[personKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = readUsers(ctx, s, t, p, (*personKey).targets, statement, args...)
 		return now, err
 	})

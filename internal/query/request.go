@@ -54,8 +54,8 @@ type terms struct {
 	userIDType       string
 	departmentIDType string
 	mask             mask
-	fresh            *freshness // nil: what is there
-	sensitive        bool       // the caller may see sensitive fields
+	when
+	sensitive bool // the caller may see sensitive fields
 }
 
 // native reports whether ids are asked for and answered as the mirror keeps them.
@@ -87,7 +87,7 @@ func idTerms(req freshRequest) (t terms, err error) {
 	if t.departmentIDType, err = oneOf("department_id_type", departmentType, openDepartmentID, departmentID); err != nil {
 		return terms{}, err
 	}
-	t.fresh, err = parseFreshness(req.GetAtLeastAsFresh())
+	t.when, err = whenOf(req)
 	return t, err
 }
 

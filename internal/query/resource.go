@@ -44,7 +44,7 @@ func readResources[M proto.Message](ctx context.Context, s *Service, t terms, p 
 ) (items []M, next string, found bool, m meta, err error) {
 	var now moment
 	var page resourcePage[M]
-	m, err = s.read(ctx, t.fresh, func(ctx context.Context) (moment, error) {
+	m, err = s.read(ctx, t.when, func(ctx context.Context) (moment, error) {
 		now, page = moment{}, resourcePage[M]{}
 		rows, err := s.pool.Query(ctx, statement, args...)
 		if err != nil {

@@ -68,7 +68,11 @@ func (s *Service) SearchUsers(ctx context.Context, req *pb.SearchUsersRequest) (
 		now  moment
 		page userPage[foundKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
+		if t.past() {
+			now, page.known, page.users, page.keys, err = pastUsers.find(ctx, s, t, p, q, req.GetShowRemoved())
+			return now, err
+		}
 		now, page, err = readUsers(ctx, s, t, p, (*foundKey).targets, selectFoundUsers, s.searchArgs(ctx, t, p, q, req.GetShowRemoved())...)
 		return now, err
 	})
@@ -107,7 +111,11 @@ func (s *Service) SearchDepartments(ctx context.Context, req *pb.SearchDepartmen
 		now  moment
 		page departmentPage[foundKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
+		if t.past() {
+			now, page.known, page.departments, page.keys, err = pastDepartments.find(ctx, s, t, p, q, req.GetShowRemoved())
+			return now, err
+		}
 		now, page, err = readDepartments(ctx, s, t, p, (*foundKey).targets, selectFoundDepartments, s.searchArgs(ctx, t, p, q, req.GetShowRemoved())...)
 		return now, err
 	})

@@ -41,13 +41,15 @@ type sessions struct {
 }
 
 // Query is the pool's, and reads one generation of the read model; so whatever is
-// asked here does.
+// asked here does. What is asked is asked of the moment that the context is about.
 func (s *sessions) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	sql, args = atMoment(ctx, sql, args)
 	return s.Pool.Query(ctx, postgres.InOneGeneration(sql), args...)
 }
 
 // QueryRow is the same for one row.
 func (s *sessions) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	sql, args = atMoment(ctx, sql, args)
 	return s.Pool.QueryRow(ctx, postgres.InOneGeneration(sql), args...)
 }
 

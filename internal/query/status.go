@@ -50,7 +50,7 @@ func (s *Service) GetSyncStatus(ctx context.Context, req *pb.GetSyncStatusReques
 		now moment
 		row syncRow
 	)
-	meta, err := s.read(ctx, fresh, func(ctx context.Context) (moment, error) {
+	meta, err := s.read(ctx, when{fresh: fresh}, func(ctx context.Context) (moment, error) {
 		now, row = moment{}, syncRow{}
 		if err := s.pool.QueryRow(ctx, selectSyncStatus, s.company(ctx)).Scan(append(now.targets(), row.targets()...)...); err != nil {
 			return moment{}, fmt.Errorf("read the sync status: %w", err)

@@ -191,7 +191,7 @@ func (s *Service) timeline(ctx context.Context, req timelineRequest, t terms, r 
 		return line, err
 	}
 	var now moment
-	if line.meta, err = s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	if line.meta, err = s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
 		now, line.known, line.changes, err = s.changes(ctx, t, p, r, id)
 		return now, err
 	}); err != nil {

@@ -27,11 +27,11 @@ var translatable = []string{openID, unionID, userID, byEmail, byEnterpriseEmail,
 
 // translation is a request that was found to be in order.
 type translation struct {
-	from  string
-	to    []string
-	ids   []string
-	also  []string // another way to write each id, or the same
-	fresh *freshness
+	when
+	from string
+	to   []string
+	ids  []string
+	also []string // another way to write each id, or the same
 }
 
 func translationOf(ctx context.Context, req *pb.TranslateUserIdsRequest) (t translation, err error) {
@@ -56,7 +56,7 @@ func translationOf(ctx context.Context, req *pb.TranslateUserIdsRequest) (t tran
 		one, other := ways(t.from, id)
 		t.ids, t.also = append(t.ids, one), append(t.also, other)
 	}
-	t.fresh, err = parseFreshness(req.GetAtLeastAsFresh())
+	t.when, err = whenOf(req)
 	return t, err
 }
 
@@ -95,7 +95,7 @@ func (s *Service) TranslateUserIds(ctx context.Context, req *pb.TranslateUserIds
 		return nil, err
 	}
 	var results []*pb.TranslatedUserId
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		now, results, err = s.translate(ctx, t)
 		return now, err
 	})

@@ -23,7 +23,7 @@ func (s *Service) GetUser(ctx context.Context, req *pb.GetUserRequest) (*pb.GetU
 		return nil, err
 	}
 	var user *pb.User
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (moment, error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (moment, error) {
 		if !t.native() {
 			now, users, err := s.usersByID(ctx, t, []string{id})
 			if err == nil {
@@ -75,7 +75,7 @@ func (s *Service) BatchGetUsers(ctx context.Context, req *pb.BatchGetUsersReques
 		return nil, err
 	}
 	var users []*pb.User
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		now, users, err = s.usersByID(ctx, t, ids)
 		return now, err
 	})

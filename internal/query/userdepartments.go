@@ -25,7 +25,7 @@ func (s *Service) ListUserDepartments(ctx context.Context, req *pb.ListUserDepar
 		known       bool
 		departments []*pb.UserDepartment
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (now moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (now moment, err error) {
 		now, known, departments, err = s.userDepartments(ctx, t, id, req.GetShowRemoved())
 		return now, err
 	})

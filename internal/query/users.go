@@ -28,7 +28,7 @@ func (s *Service) ListUsers(ctx context.Context, req *pb.ListUsersRequest) (*pb.
 		now  moment
 		page userPage[personKey]
 	)
-	meta, err := s.read(ctx, t.fresh, func(ctx context.Context) (_ moment, err error) {
+	meta, err := s.read(ctx, t.when, func(ctx context.Context) (_ moment, err error) {
 		now, page, err = readUsers(ctx, s, t, p, (*personKey).targets, way.statement, args...)
 		return now, err
 	})

@@ -44,8 +44,18 @@ type BatchGetDepartmentsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchGetDepartmentsRequest) Reset() {
@@ -111,6 +121,27 @@ func (x *BatchGetDepartmentsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *BatchGetDepartmentsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *BatchGetDepartmentsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *BatchGetDepartmentsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // BatchGetDepartmentsResponse answers each id in the order asked.
@@ -302,6 +333,16 @@ type SearchDepartmentsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -378,6 +419,27 @@ func (x *SearchDepartmentsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *SearchDepartmentsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *SearchDepartmentsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *SearchDepartmentsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *SearchDepartmentsRequest) GetShowRemoved() bool {
@@ -537,6 +599,16 @@ type ListDepartmentDescendantsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -620,6 +692,27 @@ func (x *ListDepartmentDescendantsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListDepartmentDescendantsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListDepartmentDescendantsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListDepartmentDescendantsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListDepartmentDescendantsRequest) GetShowRemoved() bool {
@@ -776,8 +869,18 @@ type GetDepartmentPathRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDepartmentPathRequest) Reset() {
@@ -843,6 +946,27 @@ func (x *GetDepartmentPathRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *GetDepartmentPathRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *GetDepartmentPathRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *GetDepartmentPathRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // GetDepartmentPathResponse is the way from the top to a department.
@@ -1044,6 +1168,16 @@ type ListDepartmentLeadersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also leaders who are gone, with removed_at set.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1113,6 +1247,27 @@ func (x *ListDepartmentLeadersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListDepartmentLeadersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListDepartmentLeadersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListDepartmentLeadersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListDepartmentLeadersRequest) GetShowRemoved() bool {
@@ -1295,8 +1450,18 @@ type CountDepartmentUsersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CountDepartmentUsersRequest) Reset() {
@@ -1348,6 +1513,27 @@ func (x *CountDepartmentUsersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *CountDepartmentUsersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *CountDepartmentUsersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *CountDepartmentUsersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // CountDepartmentUsersResponse counts people and departments that are there, as the
@@ -1495,7 +1681,7 @@ var File_orgmirror_v1_department_structure_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\n" +
-	"'orgmirror/v1/department_structure.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a\x17orgmirror/v1/user.proto\"\xf7\x01\n" +
+	"'orgmirror/v1/department_structure.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a\x17orgmirror/v1/user.proto\"\xa8\x03\n" +
 	"\x1aBatchGetDepartmentsRequest\x12%\n" +
 	"\x0edepartment_ids\x18\x01 \x03(\tR\rdepartmentIds\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1503,7 +1689,11 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x97\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\x97\x03\n" +
 	"\x1bBatchGetDepartmentsResponse\x128\n" +
 	"\aresults\x18\x01 \x03(\v2\x1e.orgmirror.v1.DepartmentResultR\aresults\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1520,7 +1710,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\n" +
 	"department\x18\x02 \x01(\v2\x18.orgmirror.v1.DepartmentR\n" +
 	"department\x12\x18\n" +
-	"\amissing\x18\x03 \x01(\bR\amissing\"\xc3\x02\n" +
+	"\amissing\x18\x03 \x01(\bR\amissing\"\xf4\x03\n" +
 	"\x18SearchDepartmentsRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1528,11 +1718,15 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xbf\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xbf\x03\n" +
 	"\x19SearchDepartmentsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1544,7 +1738,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xf2\x02\n" +
+	"\t_position\"\xa3\x04\n" +
 	" ListDepartmentDescendantsRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
@@ -1555,11 +1749,15 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc7\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xc7\x03\n" +
 	"!ListDepartmentDescendantsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1571,7 +1769,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xee\x01\n" +
+	"\t_position\"\x9f\x03\n" +
 	"\x18GetDepartmentPathRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
@@ -1581,7 +1779,11 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xec\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\xec\x03\n" +
 	"\x19GetDepartmentPathResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x127\n" +
 	"\x05names\x18\x02 \x01(\v2!.orgmirror.v1.DepartmentPathNamesR\x05names\x12\x1a\n" +
@@ -1597,7 +1799,7 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\t_position\"^\n" +
 	"\x13DepartmentPathNames\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
-	"\ti18n_name\x18\x02 \x01(\v2\x16.orgmirror.v1.I18nNameR\bi18nName\"\x95\x02\n" +
+	"\ti18n_name\x18\x02 \x01(\v2\x16.orgmirror.v1.I18nNameR\bi18nName\"\xc6\x03\n" +
 	"\x1cListDepartmentLeadersRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
@@ -1607,8 +1809,12 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x9d\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemovedB\x11\n" +
+	"\x0f_as_of_position\"\x9d\x03\n" +
 	"\x1dListDepartmentLeadersResponse\x12<\n" +
 	"\aleaders\x18\x01 \x03(\v2\".orgmirror.v1.DepartmentLeaderUserR\aleaders\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1623,13 +1829,17 @@ const file_orgmirror_v1_department_structure_proto_rawDesc = "" +
 	"\x14DepartmentLeaderUser\x12\x1f\n" +
 	"\vleader_type\x18\x01 \x01(\x05R\n" +
 	"leaderType\x12&\n" +
-	"\x04user\x18\x02 \x01(\v2\x12.orgmirror.v1.UserR\x04user\"\x96\x01\n" +
+	"\x04user\x18\x02 \x01(\v2\x12.orgmirror.v1.UserR\x04user\"\xc7\x02\n" +
 	"\x1bCountDepartmentUsersRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
 	"department\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x91\x05\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\x91\x05\n" +
 	"\x1cCountDepartmentUsersResponse\x12\x19\n" +
 	"\x05users\x18\x01 \x01(\x03H\x00R\x05users\x88\x01\x01\x12(\n" +
 	"\rprimary_users\x18\x02 \x01(\x03H\x01R\fprimaryUsers\x88\x01\x01\x12,\n" +
@@ -1689,42 +1899,54 @@ var file_orgmirror_v1_department_structure_proto_goTypes = []any{
 }
 var file_orgmirror_v1_department_structure_proto_depIdxs = []int32{
 	15, // 0: orgmirror.v1.BatchGetDepartmentsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	2,  // 1: orgmirror.v1.BatchGetDepartmentsResponse.results:type_name -> orgmirror.v1.DepartmentResult
-	16, // 2: orgmirror.v1.BatchGetDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	17, // 3: orgmirror.v1.BatchGetDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
-	16, // 4: orgmirror.v1.BatchGetDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	18, // 5: orgmirror.v1.DepartmentResult.department:type_name -> orgmirror.v1.Department
-	15, // 6: orgmirror.v1.SearchDepartmentsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	18, // 7: orgmirror.v1.SearchDepartmentsResponse.departments:type_name -> orgmirror.v1.Department
-	16, // 8: orgmirror.v1.SearchDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	17, // 9: orgmirror.v1.SearchDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
-	16, // 10: orgmirror.v1.SearchDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	15, // 11: orgmirror.v1.ListDepartmentDescendantsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	18, // 12: orgmirror.v1.ListDepartmentDescendantsResponse.departments:type_name -> orgmirror.v1.Department
-	16, // 13: orgmirror.v1.ListDepartmentDescendantsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	17, // 14: orgmirror.v1.ListDepartmentDescendantsResponse.staleness:type_name -> google.protobuf.Duration
-	16, // 15: orgmirror.v1.ListDepartmentDescendantsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	15, // 16: orgmirror.v1.GetDepartmentPathRequest.read_mask:type_name -> google.protobuf.FieldMask
-	18, // 17: orgmirror.v1.GetDepartmentPathResponse.departments:type_name -> orgmirror.v1.Department
-	9,  // 18: orgmirror.v1.GetDepartmentPathResponse.names:type_name -> orgmirror.v1.DepartmentPathNames
-	16, // 19: orgmirror.v1.GetDepartmentPathResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	17, // 20: orgmirror.v1.GetDepartmentPathResponse.staleness:type_name -> google.protobuf.Duration
-	16, // 21: orgmirror.v1.GetDepartmentPathResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	19, // 22: orgmirror.v1.DepartmentPathNames.i18n_name:type_name -> orgmirror.v1.I18nName
-	15, // 23: orgmirror.v1.ListDepartmentLeadersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	12, // 24: orgmirror.v1.ListDepartmentLeadersResponse.leaders:type_name -> orgmirror.v1.DepartmentLeaderUser
-	16, // 25: orgmirror.v1.ListDepartmentLeadersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	17, // 26: orgmirror.v1.ListDepartmentLeadersResponse.staleness:type_name -> google.protobuf.Duration
-	16, // 27: orgmirror.v1.ListDepartmentLeadersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	20, // 28: orgmirror.v1.DepartmentLeaderUser.user:type_name -> orgmirror.v1.User
-	16, // 29: orgmirror.v1.CountDepartmentUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	17, // 30: orgmirror.v1.CountDepartmentUsersResponse.staleness:type_name -> google.protobuf.Duration
-	16, // 31: orgmirror.v1.CountDepartmentUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	16, // 1: orgmirror.v1.BatchGetDepartmentsRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 2: orgmirror.v1.BatchGetDepartmentsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	2,  // 3: orgmirror.v1.BatchGetDepartmentsResponse.results:type_name -> orgmirror.v1.DepartmentResult
+	16, // 4: orgmirror.v1.BatchGetDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	17, // 5: orgmirror.v1.BatchGetDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 6: orgmirror.v1.BatchGetDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	18, // 7: orgmirror.v1.DepartmentResult.department:type_name -> orgmirror.v1.Department
+	15, // 8: orgmirror.v1.SearchDepartmentsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 9: orgmirror.v1.SearchDepartmentsRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 10: orgmirror.v1.SearchDepartmentsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	18, // 11: orgmirror.v1.SearchDepartmentsResponse.departments:type_name -> orgmirror.v1.Department
+	16, // 12: orgmirror.v1.SearchDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	17, // 13: orgmirror.v1.SearchDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 14: orgmirror.v1.SearchDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	15, // 15: orgmirror.v1.ListDepartmentDescendantsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 16: orgmirror.v1.ListDepartmentDescendantsRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 17: orgmirror.v1.ListDepartmentDescendantsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	18, // 18: orgmirror.v1.ListDepartmentDescendantsResponse.departments:type_name -> orgmirror.v1.Department
+	16, // 19: orgmirror.v1.ListDepartmentDescendantsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	17, // 20: orgmirror.v1.ListDepartmentDescendantsResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 21: orgmirror.v1.ListDepartmentDescendantsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	15, // 22: orgmirror.v1.GetDepartmentPathRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 23: orgmirror.v1.GetDepartmentPathRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 24: orgmirror.v1.GetDepartmentPathRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	18, // 25: orgmirror.v1.GetDepartmentPathResponse.departments:type_name -> orgmirror.v1.Department
+	9,  // 26: orgmirror.v1.GetDepartmentPathResponse.names:type_name -> orgmirror.v1.DepartmentPathNames
+	16, // 27: orgmirror.v1.GetDepartmentPathResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	17, // 28: orgmirror.v1.GetDepartmentPathResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 29: orgmirror.v1.GetDepartmentPathResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	19, // 30: orgmirror.v1.DepartmentPathNames.i18n_name:type_name -> orgmirror.v1.I18nName
+	15, // 31: orgmirror.v1.ListDepartmentLeadersRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 32: orgmirror.v1.ListDepartmentLeadersRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 33: orgmirror.v1.ListDepartmentLeadersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	12, // 34: orgmirror.v1.ListDepartmentLeadersResponse.leaders:type_name -> orgmirror.v1.DepartmentLeaderUser
+	16, // 35: orgmirror.v1.ListDepartmentLeadersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	17, // 36: orgmirror.v1.ListDepartmentLeadersResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 37: orgmirror.v1.ListDepartmentLeadersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	20, // 38: orgmirror.v1.DepartmentLeaderUser.user:type_name -> orgmirror.v1.User
+	16, // 39: orgmirror.v1.CountDepartmentUsersRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 40: orgmirror.v1.CountDepartmentUsersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	16, // 41: orgmirror.v1.CountDepartmentUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	17, // 42: orgmirror.v1.CountDepartmentUsersResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 43: orgmirror.v1.CountDepartmentUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	44, // [44:44] is the sub-list for method output_type
+	44, // [44:44] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_department_structure_proto_init() }
@@ -1734,11 +1956,17 @@ func file_orgmirror_v1_department_structure_proto_init() {
 	}
 	file_orgmirror_v1_department_proto_init()
 	file_orgmirror_v1_user_proto_init()
+	file_orgmirror_v1_department_structure_proto_msgTypes[0].OneofWrappers = []any{}
 	file_orgmirror_v1_department_structure_proto_msgTypes[1].OneofWrappers = []any{}
+	file_orgmirror_v1_department_structure_proto_msgTypes[3].OneofWrappers = []any{}
 	file_orgmirror_v1_department_structure_proto_msgTypes[4].OneofWrappers = []any{}
+	file_orgmirror_v1_department_structure_proto_msgTypes[5].OneofWrappers = []any{}
 	file_orgmirror_v1_department_structure_proto_msgTypes[6].OneofWrappers = []any{}
+	file_orgmirror_v1_department_structure_proto_msgTypes[7].OneofWrappers = []any{}
 	file_orgmirror_v1_department_structure_proto_msgTypes[8].OneofWrappers = []any{}
+	file_orgmirror_v1_department_structure_proto_msgTypes[10].OneofWrappers = []any{}
 	file_orgmirror_v1_department_structure_proto_msgTypes[11].OneofWrappers = []any{}
+	file_orgmirror_v1_department_structure_proto_msgTypes[13].OneofWrappers = []any{}
 	file_orgmirror_v1_department_structure_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -44,8 +44,18 @@ type GetUserRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetUserRequest) Reset() {
@@ -111,6 +121,27 @@ func (x *GetUserRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *GetUserRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *GetUserRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *GetUserRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // GetUserResponse is one person.
@@ -237,8 +268,18 @@ type BatchGetUsersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BatchGetUsersRequest) Reset() {
@@ -304,6 +345,27 @@ func (x *BatchGetUsersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *BatchGetUsersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *BatchGetUsersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *BatchGetUsersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // BatchGetUsersResponse answers each id in the order asked.
@@ -495,6 +557,16 @@ type SearchUsersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -571,6 +643,27 @@ func (x *SearchUsersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *SearchUsersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *SearchUsersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *SearchUsersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *SearchUsersRequest) GetShowRemoved() bool {
@@ -727,8 +820,18 @@ type GetDepartmentRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetDepartmentRequest) Reset() {
@@ -794,6 +897,27 @@ func (x *GetDepartmentRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *GetDepartmentRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *GetDepartmentRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *GetDepartmentRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // GetDepartmentResponse is one department.
@@ -920,6 +1044,16 @@ type ListDepartmentChildrenRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -996,6 +1130,27 @@ func (x *ListDepartmentChildrenRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListDepartmentChildrenRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListDepartmentChildrenRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListDepartmentChildrenRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListDepartmentChildrenRequest) GetShowRemoved() bool {
@@ -1152,8 +1307,18 @@ type ListDepartmentAncestorsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDepartmentAncestorsRequest) Reset() {
@@ -1219,6 +1384,27 @@ func (x *ListDepartmentAncestorsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListDepartmentAncestorsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListDepartmentAncestorsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListDepartmentAncestorsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // ListDepartmentAncestorsResponse is the way up.
@@ -1347,6 +1533,16 @@ type ListDepartmentUsersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also people who left, where this was a department of their last day, and
 	// with recursive those of deleted departments.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -1431,6 +1627,27 @@ func (x *ListDepartmentUsersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListDepartmentUsersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListDepartmentUsersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListDepartmentUsersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListDepartmentUsersRequest) GetShowRemoved() bool {
@@ -1571,7 +1788,7 @@ var File_orgmirror_v1_directory_service_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\n" +
-	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a'orgmirror/v1/department_structure.proto\x1a\x18orgmirror/v1/group.proto\x1a\x1borgmirror/v1/resource.proto\x1a\x17orgmirror/v1/unit.proto\x1a\x17orgmirror/v1/user.proto\x1a\x1eorgmirror/v1/user_lookup.proto\x1a!orgmirror/v1/user_structure.proto\"\xd8\x01\n" +
+	"$orgmirror/v1/directory_service.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a'orgmirror/v1/department_structure.proto\x1a\x18orgmirror/v1/group.proto\x1a\x1borgmirror/v1/resource.proto\x1a\x17orgmirror/v1/unit.proto\x1a\x17orgmirror/v1/user.proto\x1a\x1eorgmirror/v1/user_lookup.proto\x1a!orgmirror/v1/user_structure.proto\"\x89\x03\n" +
 	"\x0eGetUserRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1579,7 +1796,11 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf9\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\xf9\x02\n" +
 	"\x0fGetUserResponse\x12&\n" +
 	"\x04user\x18\x01 \x01(\v2\x12.orgmirror.v1.UserR\x04user\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1590,7 +1811,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xe5\x01\n" +
+	"\t_position\"\x96\x03\n" +
 	"\x14BatchGetUsersRequest\x12\x19\n" +
 	"\buser_ids\x18\x01 \x03(\tR\auserIds\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1598,7 +1819,11 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x8b\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\x8b\x03\n" +
 	"\x15BatchGetUsersResponse\x122\n" +
 	"\aresults\x18\x01 \x03(\v2\x18.orgmirror.v1.UserResultR\aresults\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1614,7 +1839,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"UserResult\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12&\n" +
 	"\x04user\x18\x02 \x01(\v2\x12.orgmirror.v1.UserR\x04user\x12\x18\n" +
-	"\amissing\x18\x03 \x01(\bR\amissing\"\xbd\x02\n" +
+	"\amissing\x18\x03 \x01(\bR\amissing\"\xee\x03\n" +
 	"\x12SearchUsersRequest\x12\x14\n" +
 	"\x05query\x18\x01 \x01(\tR\x05query\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1622,11 +1847,15 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa7\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xa7\x03\n" +
 	"\x13SearchUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1638,7 +1867,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xea\x01\n" +
+	"\t_position\"\x9b\x03\n" +
 	"\x14GetDepartmentRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
@@ -1648,7 +1877,11 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x91\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\x91\x03\n" +
 	"\x15GetDepartmentResponse\x128\n" +
 	"\n" +
 	"department\x18\x01 \x01(\v2\x18.orgmirror.v1.DepartmentR\n" +
@@ -1661,7 +1894,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xd2\x02\n" +
+	"\t_position\"\x83\x04\n" +
 	"\x1dListDepartmentChildrenRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
@@ -1671,11 +1904,15 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc4\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xc4\x03\n" +
 	"\x1eListDepartmentChildrenResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1687,7 +1924,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xf4\x01\n" +
+	"\t_position\"\xa5\x03\n" +
 	"\x1eListDepartmentAncestorsRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
@@ -1697,7 +1934,11 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x9d\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\x9d\x03\n" +
 	"\x1fListDepartmentAncestorsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1708,7 +1949,7 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xed\x02\n" +
+	"\t_position\"\x9e\x04\n" +
 	"\x1aListDepartmentUsersRequest\x12\x1e\n" +
 	"\n" +
 	"department\x18\x01 \x01(\tR\n" +
@@ -1719,11 +1960,15 @@ const file_orgmirror_v1_directory_service_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xaf\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xaf\x03\n" +
 	"\x1bListDepartmentUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1799,8 +2044,8 @@ var file_orgmirror_v1_directory_service_proto_goTypes = []any{
 	(*ListDepartmentUsersRequest)(nil),        // 13: orgmirror.v1.ListDepartmentUsersRequest
 	(*ListDepartmentUsersResponse)(nil),       // 14: orgmirror.v1.ListDepartmentUsersResponse
 	(*fieldmaskpb.FieldMask)(nil),             // 15: google.protobuf.FieldMask
-	(*User)(nil),                              // 16: orgmirror.v1.User
-	(*timestamppb.Timestamp)(nil),             // 17: google.protobuf.Timestamp
+	(*timestamppb.Timestamp)(nil),             // 16: google.protobuf.Timestamp
+	(*User)(nil),                              // 17: orgmirror.v1.User
 	(*durationpb.Duration)(nil),               // 18: google.protobuf.Duration
 	(*Department)(nil),                        // 19: orgmirror.v1.Department
 	(*ListUsersRequest)(nil),                  // 20: orgmirror.v1.ListUsersRequest
@@ -1852,106 +2097,120 @@ var file_orgmirror_v1_directory_service_proto_goTypes = []any{
 }
 var file_orgmirror_v1_directory_service_proto_depIdxs = []int32{
 	15, // 0: orgmirror.v1.GetUserRequest.read_mask:type_name -> google.protobuf.FieldMask
-	16, // 1: orgmirror.v1.GetUserResponse.user:type_name -> orgmirror.v1.User
-	17, // 2: orgmirror.v1.GetUserResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	18, // 3: orgmirror.v1.GetUserResponse.staleness:type_name -> google.protobuf.Duration
-	17, // 4: orgmirror.v1.GetUserResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	15, // 5: orgmirror.v1.BatchGetUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	4,  // 6: orgmirror.v1.BatchGetUsersResponse.results:type_name -> orgmirror.v1.UserResult
-	17, // 7: orgmirror.v1.BatchGetUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	18, // 8: orgmirror.v1.BatchGetUsersResponse.staleness:type_name -> google.protobuf.Duration
-	17, // 9: orgmirror.v1.BatchGetUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	16, // 10: orgmirror.v1.UserResult.user:type_name -> orgmirror.v1.User
-	15, // 11: orgmirror.v1.SearchUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	16, // 12: orgmirror.v1.SearchUsersResponse.users:type_name -> orgmirror.v1.User
-	17, // 13: orgmirror.v1.SearchUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	18, // 14: orgmirror.v1.SearchUsersResponse.staleness:type_name -> google.protobuf.Duration
-	17, // 15: orgmirror.v1.SearchUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	15, // 16: orgmirror.v1.GetDepartmentRequest.read_mask:type_name -> google.protobuf.FieldMask
-	19, // 17: orgmirror.v1.GetDepartmentResponse.department:type_name -> orgmirror.v1.Department
-	17, // 18: orgmirror.v1.GetDepartmentResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	18, // 19: orgmirror.v1.GetDepartmentResponse.staleness:type_name -> google.protobuf.Duration
-	17, // 20: orgmirror.v1.GetDepartmentResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	15, // 21: orgmirror.v1.ListDepartmentChildrenRequest.read_mask:type_name -> google.protobuf.FieldMask
-	19, // 22: orgmirror.v1.ListDepartmentChildrenResponse.departments:type_name -> orgmirror.v1.Department
-	17, // 23: orgmirror.v1.ListDepartmentChildrenResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	18, // 24: orgmirror.v1.ListDepartmentChildrenResponse.staleness:type_name -> google.protobuf.Duration
-	17, // 25: orgmirror.v1.ListDepartmentChildrenResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	15, // 26: orgmirror.v1.ListDepartmentAncestorsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	19, // 27: orgmirror.v1.ListDepartmentAncestorsResponse.departments:type_name -> orgmirror.v1.Department
-	17, // 28: orgmirror.v1.ListDepartmentAncestorsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	18, // 29: orgmirror.v1.ListDepartmentAncestorsResponse.staleness:type_name -> google.protobuf.Duration
-	17, // 30: orgmirror.v1.ListDepartmentAncestorsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	15, // 31: orgmirror.v1.ListDepartmentUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	16, // 32: orgmirror.v1.ListDepartmentUsersResponse.users:type_name -> orgmirror.v1.User
-	17, // 33: orgmirror.v1.ListDepartmentUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	18, // 34: orgmirror.v1.ListDepartmentUsersResponse.staleness:type_name -> google.protobuf.Duration
-	17, // 35: orgmirror.v1.ListDepartmentUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	0,  // 36: orgmirror.v1.DirectoryService.GetUser:input_type -> orgmirror.v1.GetUserRequest
-	2,  // 37: orgmirror.v1.DirectoryService.BatchGetUsers:input_type -> orgmirror.v1.BatchGetUsersRequest
-	5,  // 38: orgmirror.v1.DirectoryService.SearchUsers:input_type -> orgmirror.v1.SearchUsersRequest
-	7,  // 39: orgmirror.v1.DirectoryService.GetDepartment:input_type -> orgmirror.v1.GetDepartmentRequest
-	9,  // 40: orgmirror.v1.DirectoryService.ListDepartmentChildren:input_type -> orgmirror.v1.ListDepartmentChildrenRequest
-	11, // 41: orgmirror.v1.DirectoryService.ListDepartmentAncestors:input_type -> orgmirror.v1.ListDepartmentAncestorsRequest
-	13, // 42: orgmirror.v1.DirectoryService.ListDepartmentUsers:input_type -> orgmirror.v1.ListDepartmentUsersRequest
-	20, // 43: orgmirror.v1.DirectoryService.ListUsers:input_type -> orgmirror.v1.ListUsersRequest
-	21, // 44: orgmirror.v1.DirectoryService.TranslateUserIds:input_type -> orgmirror.v1.TranslateUserIdsRequest
-	22, // 45: orgmirror.v1.DirectoryService.ListUserManagers:input_type -> orgmirror.v1.ListUserManagersRequest
-	23, // 46: orgmirror.v1.DirectoryService.ListUserReports:input_type -> orgmirror.v1.ListUserReportsRequest
-	24, // 47: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:input_type -> orgmirror.v1.ListUserDottedLineLeadersRequest
-	25, // 48: orgmirror.v1.DirectoryService.ListUserDepartments:input_type -> orgmirror.v1.ListUserDepartmentsRequest
-	26, // 49: orgmirror.v1.DirectoryService.BatchGetDepartments:input_type -> orgmirror.v1.BatchGetDepartmentsRequest
-	27, // 50: orgmirror.v1.DirectoryService.SearchDepartments:input_type -> orgmirror.v1.SearchDepartmentsRequest
-	28, // 51: orgmirror.v1.DirectoryService.ListDepartmentDescendants:input_type -> orgmirror.v1.ListDepartmentDescendantsRequest
-	29, // 52: orgmirror.v1.DirectoryService.GetDepartmentPath:input_type -> orgmirror.v1.GetDepartmentPathRequest
-	30, // 53: orgmirror.v1.DirectoryService.ListDepartmentLeaders:input_type -> orgmirror.v1.ListDepartmentLeadersRequest
-	31, // 54: orgmirror.v1.DirectoryService.CountDepartmentUsers:input_type -> orgmirror.v1.CountDepartmentUsersRequest
-	32, // 55: orgmirror.v1.DirectoryService.GetGroup:input_type -> orgmirror.v1.GetGroupRequest
-	33, // 56: orgmirror.v1.DirectoryService.ListGroups:input_type -> orgmirror.v1.ListGroupsRequest
-	34, // 57: orgmirror.v1.DirectoryService.ListGroupMembers:input_type -> orgmirror.v1.ListGroupMembersRequest
-	35, // 58: orgmirror.v1.DirectoryService.ListGroupUsers:input_type -> orgmirror.v1.ListGroupUsersRequest
-	36, // 59: orgmirror.v1.DirectoryService.ListUserGroups:input_type -> orgmirror.v1.ListUserGroupsRequest
-	37, // 60: orgmirror.v1.DirectoryService.GetUnit:input_type -> orgmirror.v1.GetUnitRequest
-	38, // 61: orgmirror.v1.DirectoryService.ListUnits:input_type -> orgmirror.v1.ListUnitsRequest
-	39, // 62: orgmirror.v1.DirectoryService.ListUnitDepartments:input_type -> orgmirror.v1.ListUnitDepartmentsRequest
-	40, // 63: orgmirror.v1.DirectoryService.ListEmployeeTypes:input_type -> orgmirror.v1.ListEmployeeTypesRequest
-	41, // 64: orgmirror.v1.DirectoryService.ListCustomAttributes:input_type -> orgmirror.v1.ListCustomAttributesRequest
-	42, // 65: orgmirror.v1.DirectoryService.ListScopeNodes:input_type -> orgmirror.v1.ListScopeNodesRequest
-	1,  // 66: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
-	3,  // 67: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
-	6,  // 68: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
-	8,  // 69: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
-	10, // 70: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
-	12, // 71: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
-	14, // 72: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
-	43, // 73: orgmirror.v1.DirectoryService.ListUsers:output_type -> orgmirror.v1.ListUsersResponse
-	44, // 74: orgmirror.v1.DirectoryService.TranslateUserIds:output_type -> orgmirror.v1.TranslateUserIdsResponse
-	45, // 75: orgmirror.v1.DirectoryService.ListUserManagers:output_type -> orgmirror.v1.ListUserManagersResponse
-	46, // 76: orgmirror.v1.DirectoryService.ListUserReports:output_type -> orgmirror.v1.ListUserReportsResponse
-	47, // 77: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:output_type -> orgmirror.v1.ListUserDottedLineLeadersResponse
-	48, // 78: orgmirror.v1.DirectoryService.ListUserDepartments:output_type -> orgmirror.v1.ListUserDepartmentsResponse
-	49, // 79: orgmirror.v1.DirectoryService.BatchGetDepartments:output_type -> orgmirror.v1.BatchGetDepartmentsResponse
-	50, // 80: orgmirror.v1.DirectoryService.SearchDepartments:output_type -> orgmirror.v1.SearchDepartmentsResponse
-	51, // 81: orgmirror.v1.DirectoryService.ListDepartmentDescendants:output_type -> orgmirror.v1.ListDepartmentDescendantsResponse
-	52, // 82: orgmirror.v1.DirectoryService.GetDepartmentPath:output_type -> orgmirror.v1.GetDepartmentPathResponse
-	53, // 83: orgmirror.v1.DirectoryService.ListDepartmentLeaders:output_type -> orgmirror.v1.ListDepartmentLeadersResponse
-	54, // 84: orgmirror.v1.DirectoryService.CountDepartmentUsers:output_type -> orgmirror.v1.CountDepartmentUsersResponse
-	55, // 85: orgmirror.v1.DirectoryService.GetGroup:output_type -> orgmirror.v1.GetGroupResponse
-	56, // 86: orgmirror.v1.DirectoryService.ListGroups:output_type -> orgmirror.v1.ListGroupsResponse
-	57, // 87: orgmirror.v1.DirectoryService.ListGroupMembers:output_type -> orgmirror.v1.ListGroupMembersResponse
-	58, // 88: orgmirror.v1.DirectoryService.ListGroupUsers:output_type -> orgmirror.v1.ListGroupUsersResponse
-	59, // 89: orgmirror.v1.DirectoryService.ListUserGroups:output_type -> orgmirror.v1.ListUserGroupsResponse
-	60, // 90: orgmirror.v1.DirectoryService.GetUnit:output_type -> orgmirror.v1.GetUnitResponse
-	61, // 91: orgmirror.v1.DirectoryService.ListUnits:output_type -> orgmirror.v1.ListUnitsResponse
-	62, // 92: orgmirror.v1.DirectoryService.ListUnitDepartments:output_type -> orgmirror.v1.ListUnitDepartmentsResponse
-	63, // 93: orgmirror.v1.DirectoryService.ListEmployeeTypes:output_type -> orgmirror.v1.ListEmployeeTypesResponse
-	64, // 94: orgmirror.v1.DirectoryService.ListCustomAttributes:output_type -> orgmirror.v1.ListCustomAttributesResponse
-	65, // 95: orgmirror.v1.DirectoryService.ListScopeNodes:output_type -> orgmirror.v1.ListScopeNodesResponse
-	66, // [66:96] is the sub-list for method output_type
-	36, // [36:66] is the sub-list for method input_type
-	36, // [36:36] is the sub-list for extension type_name
-	36, // [36:36] is the sub-list for extension extendee
-	0,  // [0:36] is the sub-list for field type_name
+	16, // 1: orgmirror.v1.GetUserRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 2: orgmirror.v1.GetUserRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	17, // 3: orgmirror.v1.GetUserResponse.user:type_name -> orgmirror.v1.User
+	16, // 4: orgmirror.v1.GetUserResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	18, // 5: orgmirror.v1.GetUserResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 6: orgmirror.v1.GetUserResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	15, // 7: orgmirror.v1.BatchGetUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 8: orgmirror.v1.BatchGetUsersRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 9: orgmirror.v1.BatchGetUsersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	4,  // 10: orgmirror.v1.BatchGetUsersResponse.results:type_name -> orgmirror.v1.UserResult
+	16, // 11: orgmirror.v1.BatchGetUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	18, // 12: orgmirror.v1.BatchGetUsersResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 13: orgmirror.v1.BatchGetUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	17, // 14: orgmirror.v1.UserResult.user:type_name -> orgmirror.v1.User
+	15, // 15: orgmirror.v1.SearchUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 16: orgmirror.v1.SearchUsersRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 17: orgmirror.v1.SearchUsersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	17, // 18: orgmirror.v1.SearchUsersResponse.users:type_name -> orgmirror.v1.User
+	16, // 19: orgmirror.v1.SearchUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	18, // 20: orgmirror.v1.SearchUsersResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 21: orgmirror.v1.SearchUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	15, // 22: orgmirror.v1.GetDepartmentRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 23: orgmirror.v1.GetDepartmentRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 24: orgmirror.v1.GetDepartmentRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	19, // 25: orgmirror.v1.GetDepartmentResponse.department:type_name -> orgmirror.v1.Department
+	16, // 26: orgmirror.v1.GetDepartmentResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	18, // 27: orgmirror.v1.GetDepartmentResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 28: orgmirror.v1.GetDepartmentResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	15, // 29: orgmirror.v1.ListDepartmentChildrenRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 30: orgmirror.v1.ListDepartmentChildrenRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 31: orgmirror.v1.ListDepartmentChildrenRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	19, // 32: orgmirror.v1.ListDepartmentChildrenResponse.departments:type_name -> orgmirror.v1.Department
+	16, // 33: orgmirror.v1.ListDepartmentChildrenResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	18, // 34: orgmirror.v1.ListDepartmentChildrenResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 35: orgmirror.v1.ListDepartmentChildrenResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	15, // 36: orgmirror.v1.ListDepartmentAncestorsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 37: orgmirror.v1.ListDepartmentAncestorsRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 38: orgmirror.v1.ListDepartmentAncestorsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	19, // 39: orgmirror.v1.ListDepartmentAncestorsResponse.departments:type_name -> orgmirror.v1.Department
+	16, // 40: orgmirror.v1.ListDepartmentAncestorsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	18, // 41: orgmirror.v1.ListDepartmentAncestorsResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 42: orgmirror.v1.ListDepartmentAncestorsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	15, // 43: orgmirror.v1.ListDepartmentUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
+	16, // 44: orgmirror.v1.ListDepartmentUsersRequest.as_of:type_name -> google.protobuf.Timestamp
+	16, // 45: orgmirror.v1.ListDepartmentUsersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	17, // 46: orgmirror.v1.ListDepartmentUsersResponse.users:type_name -> orgmirror.v1.User
+	16, // 47: orgmirror.v1.ListDepartmentUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	18, // 48: orgmirror.v1.ListDepartmentUsersResponse.staleness:type_name -> google.protobuf.Duration
+	16, // 49: orgmirror.v1.ListDepartmentUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	0,  // 50: orgmirror.v1.DirectoryService.GetUser:input_type -> orgmirror.v1.GetUserRequest
+	2,  // 51: orgmirror.v1.DirectoryService.BatchGetUsers:input_type -> orgmirror.v1.BatchGetUsersRequest
+	5,  // 52: orgmirror.v1.DirectoryService.SearchUsers:input_type -> orgmirror.v1.SearchUsersRequest
+	7,  // 53: orgmirror.v1.DirectoryService.GetDepartment:input_type -> orgmirror.v1.GetDepartmentRequest
+	9,  // 54: orgmirror.v1.DirectoryService.ListDepartmentChildren:input_type -> orgmirror.v1.ListDepartmentChildrenRequest
+	11, // 55: orgmirror.v1.DirectoryService.ListDepartmentAncestors:input_type -> orgmirror.v1.ListDepartmentAncestorsRequest
+	13, // 56: orgmirror.v1.DirectoryService.ListDepartmentUsers:input_type -> orgmirror.v1.ListDepartmentUsersRequest
+	20, // 57: orgmirror.v1.DirectoryService.ListUsers:input_type -> orgmirror.v1.ListUsersRequest
+	21, // 58: orgmirror.v1.DirectoryService.TranslateUserIds:input_type -> orgmirror.v1.TranslateUserIdsRequest
+	22, // 59: orgmirror.v1.DirectoryService.ListUserManagers:input_type -> orgmirror.v1.ListUserManagersRequest
+	23, // 60: orgmirror.v1.DirectoryService.ListUserReports:input_type -> orgmirror.v1.ListUserReportsRequest
+	24, // 61: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:input_type -> orgmirror.v1.ListUserDottedLineLeadersRequest
+	25, // 62: orgmirror.v1.DirectoryService.ListUserDepartments:input_type -> orgmirror.v1.ListUserDepartmentsRequest
+	26, // 63: orgmirror.v1.DirectoryService.BatchGetDepartments:input_type -> orgmirror.v1.BatchGetDepartmentsRequest
+	27, // 64: orgmirror.v1.DirectoryService.SearchDepartments:input_type -> orgmirror.v1.SearchDepartmentsRequest
+	28, // 65: orgmirror.v1.DirectoryService.ListDepartmentDescendants:input_type -> orgmirror.v1.ListDepartmentDescendantsRequest
+	29, // 66: orgmirror.v1.DirectoryService.GetDepartmentPath:input_type -> orgmirror.v1.GetDepartmentPathRequest
+	30, // 67: orgmirror.v1.DirectoryService.ListDepartmentLeaders:input_type -> orgmirror.v1.ListDepartmentLeadersRequest
+	31, // 68: orgmirror.v1.DirectoryService.CountDepartmentUsers:input_type -> orgmirror.v1.CountDepartmentUsersRequest
+	32, // 69: orgmirror.v1.DirectoryService.GetGroup:input_type -> orgmirror.v1.GetGroupRequest
+	33, // 70: orgmirror.v1.DirectoryService.ListGroups:input_type -> orgmirror.v1.ListGroupsRequest
+	34, // 71: orgmirror.v1.DirectoryService.ListGroupMembers:input_type -> orgmirror.v1.ListGroupMembersRequest
+	35, // 72: orgmirror.v1.DirectoryService.ListGroupUsers:input_type -> orgmirror.v1.ListGroupUsersRequest
+	36, // 73: orgmirror.v1.DirectoryService.ListUserGroups:input_type -> orgmirror.v1.ListUserGroupsRequest
+	37, // 74: orgmirror.v1.DirectoryService.GetUnit:input_type -> orgmirror.v1.GetUnitRequest
+	38, // 75: orgmirror.v1.DirectoryService.ListUnits:input_type -> orgmirror.v1.ListUnitsRequest
+	39, // 76: orgmirror.v1.DirectoryService.ListUnitDepartments:input_type -> orgmirror.v1.ListUnitDepartmentsRequest
+	40, // 77: orgmirror.v1.DirectoryService.ListEmployeeTypes:input_type -> orgmirror.v1.ListEmployeeTypesRequest
+	41, // 78: orgmirror.v1.DirectoryService.ListCustomAttributes:input_type -> orgmirror.v1.ListCustomAttributesRequest
+	42, // 79: orgmirror.v1.DirectoryService.ListScopeNodes:input_type -> orgmirror.v1.ListScopeNodesRequest
+	1,  // 80: orgmirror.v1.DirectoryService.GetUser:output_type -> orgmirror.v1.GetUserResponse
+	3,  // 81: orgmirror.v1.DirectoryService.BatchGetUsers:output_type -> orgmirror.v1.BatchGetUsersResponse
+	6,  // 82: orgmirror.v1.DirectoryService.SearchUsers:output_type -> orgmirror.v1.SearchUsersResponse
+	8,  // 83: orgmirror.v1.DirectoryService.GetDepartment:output_type -> orgmirror.v1.GetDepartmentResponse
+	10, // 84: orgmirror.v1.DirectoryService.ListDepartmentChildren:output_type -> orgmirror.v1.ListDepartmentChildrenResponse
+	12, // 85: orgmirror.v1.DirectoryService.ListDepartmentAncestors:output_type -> orgmirror.v1.ListDepartmentAncestorsResponse
+	14, // 86: orgmirror.v1.DirectoryService.ListDepartmentUsers:output_type -> orgmirror.v1.ListDepartmentUsersResponse
+	43, // 87: orgmirror.v1.DirectoryService.ListUsers:output_type -> orgmirror.v1.ListUsersResponse
+	44, // 88: orgmirror.v1.DirectoryService.TranslateUserIds:output_type -> orgmirror.v1.TranslateUserIdsResponse
+	45, // 89: orgmirror.v1.DirectoryService.ListUserManagers:output_type -> orgmirror.v1.ListUserManagersResponse
+	46, // 90: orgmirror.v1.DirectoryService.ListUserReports:output_type -> orgmirror.v1.ListUserReportsResponse
+	47, // 91: orgmirror.v1.DirectoryService.ListUserDottedLineLeaders:output_type -> orgmirror.v1.ListUserDottedLineLeadersResponse
+	48, // 92: orgmirror.v1.DirectoryService.ListUserDepartments:output_type -> orgmirror.v1.ListUserDepartmentsResponse
+	49, // 93: orgmirror.v1.DirectoryService.BatchGetDepartments:output_type -> orgmirror.v1.BatchGetDepartmentsResponse
+	50, // 94: orgmirror.v1.DirectoryService.SearchDepartments:output_type -> orgmirror.v1.SearchDepartmentsResponse
+	51, // 95: orgmirror.v1.DirectoryService.ListDepartmentDescendants:output_type -> orgmirror.v1.ListDepartmentDescendantsResponse
+	52, // 96: orgmirror.v1.DirectoryService.GetDepartmentPath:output_type -> orgmirror.v1.GetDepartmentPathResponse
+	53, // 97: orgmirror.v1.DirectoryService.ListDepartmentLeaders:output_type -> orgmirror.v1.ListDepartmentLeadersResponse
+	54, // 98: orgmirror.v1.DirectoryService.CountDepartmentUsers:output_type -> orgmirror.v1.CountDepartmentUsersResponse
+	55, // 99: orgmirror.v1.DirectoryService.GetGroup:output_type -> orgmirror.v1.GetGroupResponse
+	56, // 100: orgmirror.v1.DirectoryService.ListGroups:output_type -> orgmirror.v1.ListGroupsResponse
+	57, // 101: orgmirror.v1.DirectoryService.ListGroupMembers:output_type -> orgmirror.v1.ListGroupMembersResponse
+	58, // 102: orgmirror.v1.DirectoryService.ListGroupUsers:output_type -> orgmirror.v1.ListGroupUsersResponse
+	59, // 103: orgmirror.v1.DirectoryService.ListUserGroups:output_type -> orgmirror.v1.ListUserGroupsResponse
+	60, // 104: orgmirror.v1.DirectoryService.GetUnit:output_type -> orgmirror.v1.GetUnitResponse
+	61, // 105: orgmirror.v1.DirectoryService.ListUnits:output_type -> orgmirror.v1.ListUnitsResponse
+	62, // 106: orgmirror.v1.DirectoryService.ListUnitDepartments:output_type -> orgmirror.v1.ListUnitDepartmentsResponse
+	63, // 107: orgmirror.v1.DirectoryService.ListEmployeeTypes:output_type -> orgmirror.v1.ListEmployeeTypesResponse
+	64, // 108: orgmirror.v1.DirectoryService.ListCustomAttributes:output_type -> orgmirror.v1.ListCustomAttributesResponse
+	65, // 109: orgmirror.v1.DirectoryService.ListScopeNodes:output_type -> orgmirror.v1.ListScopeNodesResponse
+	80, // [80:110] is the sub-list for method output_type
+	50, // [50:80] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_directory_service_proto_init() }
@@ -1967,12 +2226,19 @@ func file_orgmirror_v1_directory_service_proto_init() {
 	file_orgmirror_v1_user_proto_init()
 	file_orgmirror_v1_user_lookup_proto_init()
 	file_orgmirror_v1_user_structure_proto_init()
+	file_orgmirror_v1_directory_service_proto_msgTypes[0].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[1].OneofWrappers = []any{}
+	file_orgmirror_v1_directory_service_proto_msgTypes[2].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[3].OneofWrappers = []any{}
+	file_orgmirror_v1_directory_service_proto_msgTypes[5].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[6].OneofWrappers = []any{}
+	file_orgmirror_v1_directory_service_proto_msgTypes[7].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[8].OneofWrappers = []any{}
+	file_orgmirror_v1_directory_service_proto_msgTypes[9].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_orgmirror_v1_directory_service_proto_msgTypes[11].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[12].OneofWrappers = []any{}
+	file_orgmirror_v1_directory_service_proto_msgTypes[13].OneofWrappers = []any{}
 	file_orgmirror_v1_directory_service_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -71,8 +71,17 @@ const (
 //     names the field; PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH,
 //     CONSISTENCY_TOKEN_INVALID, FOREIGN_LOG, FOREIGN_TENANT; TENANT_MISSING,
 //     with tenants: those of the client
+//   - OUT_OF_RANGE: BEFORE_HISTORY, with since and since_position
 //   - UNAVAILABLE: NOT_FRESH_ENOUGH, DATABASE_UNAVAILABLE
 //   - DEADLINE_EXCEEDED, CANCELLED, INTERNAL
+//
+// Every question may be about a moment in the past, told by as_of, as_of_recorded or
+// as_of_position. It is answered in the same way, from history: what existed then,
+// who was where, what hung on what, and the ids and names of that time, also in
+// searches and look-ups. History begins with the first complete sweep of Feishu. It has
+// no pictures and no member counts, so avatar, member_count and primary_member_count
+// are left out. What an answer says about itself (position and what follows) is
+// about now, as ever.
 type DirectoryServiceClient interface {
 	// GetUser reads one person. Somebody who left is answered too, with
 	// removed_at. A user_id that was given away again means whom it belongs to
@@ -518,8 +527,17 @@ func (c *directoryServiceClient) ListScopeNodes(ctx context.Context, in *ListSco
 //     names the field; PAGE_TOKEN_INVALID, PAGE_TOKEN_MISMATCH,
 //     CONSISTENCY_TOKEN_INVALID, FOREIGN_LOG, FOREIGN_TENANT; TENANT_MISSING,
 //     with tenants: those of the client
+//   - OUT_OF_RANGE: BEFORE_HISTORY, with since and since_position
 //   - UNAVAILABLE: NOT_FRESH_ENOUGH, DATABASE_UNAVAILABLE
 //   - DEADLINE_EXCEEDED, CANCELLED, INTERNAL
+//
+// Every question may be about a moment in the past, told by as_of, as_of_recorded or
+// as_of_position. It is answered in the same way, from history: what existed then,
+// who was where, what hung on what, and the ids and names of that time, also in
+// searches and look-ups. History begins with the first complete sweep of Feishu. It has
+// no pictures and no member counts, so avatar, member_count and primary_member_count
+// are left out. What an answer says about itself (position and what follows) is
+// about now, as ever.
 type DirectoryServiceServer interface {
 	// GetUser reads one person. Somebody who left is answered too, with
 	// removed_at. A user_id that was given away again means whom it belongs to

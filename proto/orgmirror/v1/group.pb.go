@@ -238,8 +238,18 @@ type GetGroupRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetGroupRequest) Reset() {
@@ -298,6 +308,27 @@ func (x *GetGroupRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *GetGroupRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *GetGroupRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *GetGroupRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // GetGroupResponse is one group.
@@ -421,6 +452,16 @@ type ListGroupsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -490,6 +531,27 @@ func (x *ListGroupsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListGroupsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListGroupsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListGroupsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListGroupsRequest) GetShowRemoved() bool {
@@ -648,6 +710,16 @@ type ListGroupMembersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -731,6 +803,27 @@ func (x *ListGroupMembersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListGroupMembersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListGroupMembersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListGroupMembersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListGroupMembersRequest) GetShowRemoved() bool {
@@ -890,6 +983,16 @@ type ListGroupUsersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also people who left, or are in the group no more, and with recursive those
 	// of departments that are gone, or are in the group no more.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -974,6 +1077,27 @@ func (x *ListGroupUsersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListGroupUsersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListGroupUsersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListGroupUsersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListGroupUsersRequest) GetShowRemoved() bool {
@@ -1133,6 +1257,16 @@ type ListUserGroupsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also groups that are gone, and groups that the person or the department is in
 	// no more.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -1217,6 +1351,27 @@ func (x *ListUserGroupsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUserGroupsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUserGroupsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUserGroupsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUserGroupsRequest) GetShowRemoved() bool {
@@ -1384,12 +1539,16 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\x0eremoved_reason\x18) \x01(\tH\x01R\rremovedReason\x88\x01\x01B\f\n" +
 	"\n" +
 	"_member_idB\x11\n" +
-	"\x0f_removed_reason\"\xb9\x01\n" +
+	"\x0f_removed_reason\"\xea\x02\n" +
 	"\x0fGetGroupRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xfd\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\xfd\x02\n" +
 	"\x10GetGroupResponse\x12)\n" +
 	"\x05group\x18\x01 \x01(\v2\x13.orgmirror.v1.GroupR\x05group\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1400,16 +1559,20 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\x98\x02\n" +
+	"\t_position\"\xc9\x03\n" +
 	"\x11ListGroupsRequest\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\x05R\x04type\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa9\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xa9\x03\n" +
 	"\x12ListGroupsResponse\x12+\n" +
 	"\x06groups\x18\x01 \x03(\v2\x13.orgmirror.v1.GroupR\x06groups\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1421,7 +1584,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xe3\x02\n" +
+	"\t_position\"\x94\x04\n" +
 	"\x17ListGroupMembersRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x1f\n" +
 	"\vmember_type\x18\x02 \x01(\tR\n" +
@@ -1431,11 +1594,15 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xb7\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xb7\x03\n" +
 	"\x18ListGroupMembersResponse\x123\n" +
 	"\amembers\x18\x01 \x03(\v2\x19.orgmirror.v1.GroupMemberR\amembers\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1447,7 +1614,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xde\x02\n" +
+	"\t_position\"\x8f\x04\n" +
 	"\x15ListGroupUsersRequest\x12\x14\n" +
 	"\x05group\x18\x01 \x01(\tR\x05group\x12\x1c\n" +
 	"\trecursive\x18\x02 \x01(\bR\trecursive\x12 \n" +
@@ -1456,11 +1623,15 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xaa\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xaa\x03\n" +
 	"\x16ListGroupUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1472,7 +1643,7 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xdc\x02\n" +
+	"\t_position\"\x8d\x04\n" +
 	"\x15ListUserGroupsRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1c\n" +
 	"\trecursive\x18\x02 \x01(\bR\trecursive\x12 \n" +
@@ -1481,11 +1652,15 @@ const file_orgmirror_v1_group_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xad\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xad\x03\n" +
 	"\x16ListUserGroupsResponse\x12+\n" +
 	"\x06groups\x18\x01 \x03(\v2\x13.orgmirror.v1.GroupR\x06groups\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1534,35 +1709,45 @@ var file_orgmirror_v1_group_proto_depIdxs = []int32{
 	12, // 0: orgmirror.v1.Group.removed_at:type_name -> google.protobuf.Timestamp
 	12, // 1: orgmirror.v1.GroupMember.removed_at:type_name -> google.protobuf.Timestamp
 	13, // 2: orgmirror.v1.GetGroupRequest.read_mask:type_name -> google.protobuf.FieldMask
-	0,  // 3: orgmirror.v1.GetGroupResponse.group:type_name -> orgmirror.v1.Group
-	12, // 4: orgmirror.v1.GetGroupResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 5: orgmirror.v1.GetGroupResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 6: orgmirror.v1.GetGroupResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	13, // 7: orgmirror.v1.ListGroupsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	0,  // 8: orgmirror.v1.ListGroupsResponse.groups:type_name -> orgmirror.v1.Group
-	12, // 9: orgmirror.v1.ListGroupsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 10: orgmirror.v1.ListGroupsResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 11: orgmirror.v1.ListGroupsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	13, // 12: orgmirror.v1.ListGroupMembersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	1,  // 13: orgmirror.v1.ListGroupMembersResponse.members:type_name -> orgmirror.v1.GroupMember
-	12, // 14: orgmirror.v1.ListGroupMembersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 15: orgmirror.v1.ListGroupMembersResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 16: orgmirror.v1.ListGroupMembersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	13, // 17: orgmirror.v1.ListGroupUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	15, // 18: orgmirror.v1.ListGroupUsersResponse.users:type_name -> orgmirror.v1.User
-	12, // 19: orgmirror.v1.ListGroupUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 20: orgmirror.v1.ListGroupUsersResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 21: orgmirror.v1.ListGroupUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	13, // 22: orgmirror.v1.ListUserGroupsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	0,  // 23: orgmirror.v1.ListUserGroupsResponse.groups:type_name -> orgmirror.v1.Group
-	12, // 24: orgmirror.v1.ListUserGroupsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 25: orgmirror.v1.ListUserGroupsResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 26: orgmirror.v1.ListUserGroupsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	12, // 3: orgmirror.v1.GetGroupRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 4: orgmirror.v1.GetGroupRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	0,  // 5: orgmirror.v1.GetGroupResponse.group:type_name -> orgmirror.v1.Group
+	12, // 6: orgmirror.v1.GetGroupResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 7: orgmirror.v1.GetGroupResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 8: orgmirror.v1.GetGroupResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	13, // 9: orgmirror.v1.ListGroupsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	12, // 10: orgmirror.v1.ListGroupsRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 11: orgmirror.v1.ListGroupsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	0,  // 12: orgmirror.v1.ListGroupsResponse.groups:type_name -> orgmirror.v1.Group
+	12, // 13: orgmirror.v1.ListGroupsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 14: orgmirror.v1.ListGroupsResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 15: orgmirror.v1.ListGroupsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	13, // 16: orgmirror.v1.ListGroupMembersRequest.read_mask:type_name -> google.protobuf.FieldMask
+	12, // 17: orgmirror.v1.ListGroupMembersRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 18: orgmirror.v1.ListGroupMembersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	1,  // 19: orgmirror.v1.ListGroupMembersResponse.members:type_name -> orgmirror.v1.GroupMember
+	12, // 20: orgmirror.v1.ListGroupMembersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 21: orgmirror.v1.ListGroupMembersResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 22: orgmirror.v1.ListGroupMembersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	13, // 23: orgmirror.v1.ListGroupUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
+	12, // 24: orgmirror.v1.ListGroupUsersRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 25: orgmirror.v1.ListGroupUsersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	15, // 26: orgmirror.v1.ListGroupUsersResponse.users:type_name -> orgmirror.v1.User
+	12, // 27: orgmirror.v1.ListGroupUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 28: orgmirror.v1.ListGroupUsersResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 29: orgmirror.v1.ListGroupUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	13, // 30: orgmirror.v1.ListUserGroupsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	12, // 31: orgmirror.v1.ListUserGroupsRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 32: orgmirror.v1.ListUserGroupsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	0,  // 33: orgmirror.v1.ListUserGroupsResponse.groups:type_name -> orgmirror.v1.Group
+	12, // 34: orgmirror.v1.ListUserGroupsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 35: orgmirror.v1.ListUserGroupsResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 36: orgmirror.v1.ListUserGroupsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	37, // [37:37] is the sub-list for method output_type
+	37, // [37:37] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_group_proto_init() }
@@ -1573,10 +1758,15 @@ func file_orgmirror_v1_group_proto_init() {
 	file_orgmirror_v1_user_proto_init()
 	file_orgmirror_v1_group_proto_msgTypes[0].OneofWrappers = []any{}
 	file_orgmirror_v1_group_proto_msgTypes[1].OneofWrappers = []any{}
+	file_orgmirror_v1_group_proto_msgTypes[2].OneofWrappers = []any{}
 	file_orgmirror_v1_group_proto_msgTypes[3].OneofWrappers = []any{}
+	file_orgmirror_v1_group_proto_msgTypes[4].OneofWrappers = []any{}
 	file_orgmirror_v1_group_proto_msgTypes[5].OneofWrappers = []any{}
+	file_orgmirror_v1_group_proto_msgTypes[6].OneofWrappers = []any{}
 	file_orgmirror_v1_group_proto_msgTypes[7].OneofWrappers = []any{}
+	file_orgmirror_v1_group_proto_msgTypes[8].OneofWrappers = []any{}
 	file_orgmirror_v1_group_proto_msgTypes[9].OneofWrappers = []any{}
+	file_orgmirror_v1_group_proto_msgTypes[10].OneofWrappers = []any{}
 	file_orgmirror_v1_group_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -498,6 +498,16 @@ type ListEmployeeTypesRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -553,6 +563,27 @@ func (x *ListEmployeeTypesRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListEmployeeTypesRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListEmployeeTypesRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListEmployeeTypesRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListEmployeeTypesRequest) GetShowRemoved() bool {
@@ -701,6 +732,16 @@ type ListCustomAttributesRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -756,6 +797,27 @@ func (x *ListCustomAttributesRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListCustomAttributesRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListCustomAttributesRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListCustomAttributesRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListCustomAttributesRequest) GetShowRemoved() bool {
@@ -912,6 +974,16 @@ type ListScopeNodesRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -988,6 +1060,27 @@ func (x *ListScopeNodesRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListScopeNodesRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListScopeNodesRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListScopeNodesRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListScopeNodesRequest) GetShowRemoved() bool {
@@ -1178,14 +1271,18 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\x0eremoved_reason\x18) \x01(\tH\x01R\rremovedReason\x88\x01\x01B\n" +
 	"\n" +
 	"\b_node_idB\x11\n" +
-	"\x0f_removed_reason\"\xdd\x01\n" +
+	"\x0f_removed_reason\"\x8e\x03\n" +
 	"\x18ListEmployeeTypesRequest\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc6\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xc6\x03\n" +
 	"\x19ListEmployeeTypesResponse\x12A\n" +
 	"\x0eemployee_types\x18\x01 \x03(\v2\x1a.orgmirror.v1.EmployeeTypeR\remployeeTypes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1197,14 +1294,18 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xe0\x01\n" +
+	"\t_position\"\x91\x03\n" +
 	"\x1bListCustomAttributesRequest\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xd2\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xd2\x03\n" +
 	"\x1cListCustomAttributesResponse\x12J\n" +
 	"\x11custom_attributes\x18\x01 \x03(\v2\x1d.orgmirror.v1.CustomAttributeR\x10customAttributes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1216,7 +1317,7 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xc7\x02\n" +
+	"\t_position\"\xf8\x03\n" +
 	"\x15ListScopeNodesRequest\x12\x1b\n" +
 	"\tnode_type\x18\x01 \x01(\tR\bnodeType\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1224,11 +1325,15 @@ const file_orgmirror_v1_resource_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xaf\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xaf\x03\n" +
 	"\x16ListScopeNodesResponse\x12-\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x17.orgmirror.v1.ScopeNodeR\x05nodes\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1281,25 +1386,31 @@ var file_orgmirror_v1_resource_proto_depIdxs = []int32{
 	3,  // 5: orgmirror.v1.CustomAttributeOptions.options:type_name -> orgmirror.v1.CustomAttributeOption
 	12, // 6: orgmirror.v1.ScopeNode.removed_at:type_name -> google.protobuf.Timestamp
 	13, // 7: orgmirror.v1.ListEmployeeTypesRequest.read_mask:type_name -> google.protobuf.FieldMask
-	0,  // 8: orgmirror.v1.ListEmployeeTypesResponse.employee_types:type_name -> orgmirror.v1.EmployeeType
-	12, // 9: orgmirror.v1.ListEmployeeTypesResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 10: orgmirror.v1.ListEmployeeTypesResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 11: orgmirror.v1.ListEmployeeTypesResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	13, // 12: orgmirror.v1.ListCustomAttributesRequest.read_mask:type_name -> google.protobuf.FieldMask
-	1,  // 13: orgmirror.v1.ListCustomAttributesResponse.custom_attributes:type_name -> orgmirror.v1.CustomAttribute
-	12, // 14: orgmirror.v1.ListCustomAttributesResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 15: orgmirror.v1.ListCustomAttributesResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 16: orgmirror.v1.ListCustomAttributesResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	13, // 17: orgmirror.v1.ListScopeNodesRequest.read_mask:type_name -> google.protobuf.FieldMask
-	5,  // 18: orgmirror.v1.ListScopeNodesResponse.nodes:type_name -> orgmirror.v1.ScopeNode
-	12, // 19: orgmirror.v1.ListScopeNodesResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	14, // 20: orgmirror.v1.ListScopeNodesResponse.staleness:type_name -> google.protobuf.Duration
-	12, // 21: orgmirror.v1.ListScopeNodesResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	12, // 8: orgmirror.v1.ListEmployeeTypesRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 9: orgmirror.v1.ListEmployeeTypesRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	0,  // 10: orgmirror.v1.ListEmployeeTypesResponse.employee_types:type_name -> orgmirror.v1.EmployeeType
+	12, // 11: orgmirror.v1.ListEmployeeTypesResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 12: orgmirror.v1.ListEmployeeTypesResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 13: orgmirror.v1.ListEmployeeTypesResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	13, // 14: orgmirror.v1.ListCustomAttributesRequest.read_mask:type_name -> google.protobuf.FieldMask
+	12, // 15: orgmirror.v1.ListCustomAttributesRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 16: orgmirror.v1.ListCustomAttributesRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	1,  // 17: orgmirror.v1.ListCustomAttributesResponse.custom_attributes:type_name -> orgmirror.v1.CustomAttribute
+	12, // 18: orgmirror.v1.ListCustomAttributesResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 19: orgmirror.v1.ListCustomAttributesResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 20: orgmirror.v1.ListCustomAttributesResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	13, // 21: orgmirror.v1.ListScopeNodesRequest.read_mask:type_name -> google.protobuf.FieldMask
+	12, // 22: orgmirror.v1.ListScopeNodesRequest.as_of:type_name -> google.protobuf.Timestamp
+	12, // 23: orgmirror.v1.ListScopeNodesRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	5,  // 24: orgmirror.v1.ListScopeNodesResponse.nodes:type_name -> orgmirror.v1.ScopeNode
+	12, // 25: orgmirror.v1.ListScopeNodesResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	14, // 26: orgmirror.v1.ListScopeNodesResponse.staleness:type_name -> google.protobuf.Duration
+	12, // 27: orgmirror.v1.ListScopeNodesResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	28, // [28:28] is the sub-list for method output_type
+	28, // [28:28] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_resource_proto_init() }
@@ -1310,8 +1421,11 @@ func file_orgmirror_v1_resource_proto_init() {
 	file_orgmirror_v1_resource_proto_msgTypes[0].OneofWrappers = []any{}
 	file_orgmirror_v1_resource_proto_msgTypes[1].OneofWrappers = []any{}
 	file_orgmirror_v1_resource_proto_msgTypes[5].OneofWrappers = []any{}
+	file_orgmirror_v1_resource_proto_msgTypes[6].OneofWrappers = []any{}
 	file_orgmirror_v1_resource_proto_msgTypes[7].OneofWrappers = []any{}
+	file_orgmirror_v1_resource_proto_msgTypes[8].OneofWrappers = []any{}
 	file_orgmirror_v1_resource_proto_msgTypes[9].OneofWrappers = []any{}
+	file_orgmirror_v1_resource_proto_msgTypes[10].OneofWrappers = []any{}
 	file_orgmirror_v1_resource_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -121,8 +121,18 @@ type GetUnitRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetUnitRequest) Reset() {
@@ -174,6 +184,27 @@ func (x *GetUnitRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *GetUnitRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *GetUnitRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *GetUnitRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // GetUnitResponse is one unit.
@@ -292,6 +323,16 @@ type ListUnitsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -347,6 +388,27 @@ func (x *ListUnitsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUnitsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUnitsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUnitsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUnitsRequest) GetShowRemoved() bool {
@@ -503,6 +565,16 @@ type ListUnitDepartmentsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also departments that are gone, or are bound to the unit no more.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -579,6 +651,27 @@ func (x *ListUnitDepartmentsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUnitDepartmentsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUnitDepartmentsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUnitDepartmentsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUnitDepartmentsRequest) GetShowRemoved() bool {
@@ -730,11 +823,15 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\x05_nameB\f\n" +
 	"\n" +
 	"_unit_typeB\x11\n" +
-	"\x0f_removed_reason\"\x88\x01\n" +
+	"\x0f_removed_reason\"\xb9\x02\n" +
 	"\x0eGetUnitRequest\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\xf9\x02\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\xf9\x02\n" +
 	"\x0fGetUnitResponse\x12&\n" +
 	"\x04unit\x18\x01 \x01(\v2\x12.orgmirror.v1.UnitR\x04unit\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -745,14 +842,18 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xd5\x01\n" +
+	"\t_position\"\x86\x03\n" +
 	"\x10ListUnitsRequest\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa5\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xa5\x03\n" +
 	"\x11ListUnitsResponse\x12(\n" +
 	"\x05units\x18\x01 \x03(\v2\x12.orgmirror.v1.UnitR\x05units\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -764,7 +865,7 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xc3\x02\n" +
+	"\t_position\"\xf4\x03\n" +
 	"\x1aListUnitDepartmentsRequest\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -772,11 +873,15 @@ const file_orgmirror_v1_unit_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xc1\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xc1\x03\n" +
 	"\x1bListUnitDepartmentsResponse\x12:\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x18.orgmirror.v1.DepartmentR\vdepartments\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -819,25 +924,31 @@ var file_orgmirror_v1_unit_proto_goTypes = []any{
 var file_orgmirror_v1_unit_proto_depIdxs = []int32{
 	7,  // 0: orgmirror.v1.Unit.removed_at:type_name -> google.protobuf.Timestamp
 	8,  // 1: orgmirror.v1.GetUnitRequest.read_mask:type_name -> google.protobuf.FieldMask
-	0,  // 2: orgmirror.v1.GetUnitResponse.unit:type_name -> orgmirror.v1.Unit
-	7,  // 3: orgmirror.v1.GetUnitResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	9,  // 4: orgmirror.v1.GetUnitResponse.staleness:type_name -> google.protobuf.Duration
-	7,  // 5: orgmirror.v1.GetUnitResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	8,  // 6: orgmirror.v1.ListUnitsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	0,  // 7: orgmirror.v1.ListUnitsResponse.units:type_name -> orgmirror.v1.Unit
-	7,  // 8: orgmirror.v1.ListUnitsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	9,  // 9: orgmirror.v1.ListUnitsResponse.staleness:type_name -> google.protobuf.Duration
-	7,  // 10: orgmirror.v1.ListUnitsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	8,  // 11: orgmirror.v1.ListUnitDepartmentsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	10, // 12: orgmirror.v1.ListUnitDepartmentsResponse.departments:type_name -> orgmirror.v1.Department
-	7,  // 13: orgmirror.v1.ListUnitDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	9,  // 14: orgmirror.v1.ListUnitDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
-	7,  // 15: orgmirror.v1.ListUnitDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	7,  // 2: orgmirror.v1.GetUnitRequest.as_of:type_name -> google.protobuf.Timestamp
+	7,  // 3: orgmirror.v1.GetUnitRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	0,  // 4: orgmirror.v1.GetUnitResponse.unit:type_name -> orgmirror.v1.Unit
+	7,  // 5: orgmirror.v1.GetUnitResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	9,  // 6: orgmirror.v1.GetUnitResponse.staleness:type_name -> google.protobuf.Duration
+	7,  // 7: orgmirror.v1.GetUnitResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	8,  // 8: orgmirror.v1.ListUnitsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	7,  // 9: orgmirror.v1.ListUnitsRequest.as_of:type_name -> google.protobuf.Timestamp
+	7,  // 10: orgmirror.v1.ListUnitsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	0,  // 11: orgmirror.v1.ListUnitsResponse.units:type_name -> orgmirror.v1.Unit
+	7,  // 12: orgmirror.v1.ListUnitsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	9,  // 13: orgmirror.v1.ListUnitsResponse.staleness:type_name -> google.protobuf.Duration
+	7,  // 14: orgmirror.v1.ListUnitsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	8,  // 15: orgmirror.v1.ListUnitDepartmentsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	7,  // 16: orgmirror.v1.ListUnitDepartmentsRequest.as_of:type_name -> google.protobuf.Timestamp
+	7,  // 17: orgmirror.v1.ListUnitDepartmentsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	10, // 18: orgmirror.v1.ListUnitDepartmentsResponse.departments:type_name -> orgmirror.v1.Department
+	7,  // 19: orgmirror.v1.ListUnitDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	9,  // 20: orgmirror.v1.ListUnitDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
+	7,  // 21: orgmirror.v1.ListUnitDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_unit_proto_init() }
@@ -847,8 +958,11 @@ func file_orgmirror_v1_unit_proto_init() {
 	}
 	file_orgmirror_v1_department_proto_init()
 	file_orgmirror_v1_unit_proto_msgTypes[0].OneofWrappers = []any{}
+	file_orgmirror_v1_unit_proto_msgTypes[1].OneofWrappers = []any{}
 	file_orgmirror_v1_unit_proto_msgTypes[2].OneofWrappers = []any{}
+	file_orgmirror_v1_unit_proto_msgTypes[3].OneofWrappers = []any{}
 	file_orgmirror_v1_unit_proto_msgTypes[4].OneofWrappers = []any{}
+	file_orgmirror_v1_unit_proto_msgTypes[5].OneofWrappers = []any{}
 	file_orgmirror_v1_unit_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -60,6 +60,16 @@ type ListUsersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	// At most so many in this answer: 50 if 0, 1000 at most (more is clamped).
@@ -143,6 +153,27 @@ func (x *ListUsersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUsersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUsersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUsersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUsersRequest) GetShowRemoved() bool {
@@ -297,8 +328,18 @@ type TranslateUserIdsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition  *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TranslateUserIdsRequest) Reset() {
@@ -357,6 +398,27 @@ func (x *TranslateUserIdsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *TranslateUserIdsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *TranslateUserIdsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *TranslateUserIdsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 // TranslateUserIdsResponse answers each id in the order asked.
@@ -651,7 +713,7 @@ var File_orgmirror_v1_user_lookup_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_user_lookup_proto_rawDesc = "" +
 	"\n" +
-	"\x1eorgmirror/v1/user_lookup.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17orgmirror/v1/user.proto\"\xdb\x02\n" +
+	"\x1eorgmirror/v1/user_lookup.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17orgmirror/v1/user.proto\"\x8c\x04\n" +
 	"\x10ListUsersRequest\x12\x16\n" +
 	"\x06filter\x18\x01 \x01(\tR\x06filter\x12\x1c\n" +
 	"\trecursive\x18\x02 \x01(\bR\trecursive\x12 \n" +
@@ -660,11 +722,15 @@ const file_orgmirror_v1_user_lookup_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xa5\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xa5\x03\n" +
 	"\x11ListUsersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -676,12 +742,16 @@ const file_orgmirror_v1_user_lookup_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\x8f\x01\n" +
+	"\t_position\"\xc0\x02\n" +
 	"\x17TranslateUserIdsRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\tR\x03ids\x12\x17\n" +
 	"\aid_type\x18\x02 \x01(\tR\x06idType\x12\x1e\n" +
 	"\vto_id_types\x18\x03 \x03(\tR\ttoIdTypes\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\"\x94\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01B\x11\n" +
+	"\x0f_as_of_position\"\x94\x03\n" +
 	"\x18TranslateUserIdsResponse\x128\n" +
 	"\aresults\x18\x01 \x03(\v2\x1e.orgmirror.v1.TranslatedUserIdR\aresults\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -740,27 +810,31 @@ var file_orgmirror_v1_user_lookup_proto_goTypes = []any{
 	(*TranslatedUserId)(nil),         // 4: orgmirror.v1.TranslatedUserId
 	(*UserIds)(nil),                  // 5: orgmirror.v1.UserIds
 	(*fieldmaskpb.FieldMask)(nil),    // 6: google.protobuf.FieldMask
-	(*User)(nil),                     // 7: orgmirror.v1.User
-	(*timestamppb.Timestamp)(nil),    // 8: google.protobuf.Timestamp
+	(*timestamppb.Timestamp)(nil),    // 7: google.protobuf.Timestamp
+	(*User)(nil),                     // 8: orgmirror.v1.User
 	(*durationpb.Duration)(nil),      // 9: google.protobuf.Duration
 }
 var file_orgmirror_v1_user_lookup_proto_depIdxs = []int32{
 	6,  // 0: orgmirror.v1.ListUsersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	7,  // 1: orgmirror.v1.ListUsersResponse.users:type_name -> orgmirror.v1.User
-	8,  // 2: orgmirror.v1.ListUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	9,  // 3: orgmirror.v1.ListUsersResponse.staleness:type_name -> google.protobuf.Duration
-	8,  // 4: orgmirror.v1.ListUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	4,  // 5: orgmirror.v1.TranslateUserIdsResponse.results:type_name -> orgmirror.v1.TranslatedUserId
-	8,  // 6: orgmirror.v1.TranslateUserIdsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	9,  // 7: orgmirror.v1.TranslateUserIdsResponse.staleness:type_name -> google.protobuf.Duration
-	8,  // 8: orgmirror.v1.TranslateUserIdsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	5,  // 9: orgmirror.v1.TranslatedUserId.user_ids:type_name -> orgmirror.v1.UserIds
-	8,  // 10: orgmirror.v1.TranslatedUserId.removed_at:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 1: orgmirror.v1.ListUsersRequest.as_of:type_name -> google.protobuf.Timestamp
+	7,  // 2: orgmirror.v1.ListUsersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	8,  // 3: orgmirror.v1.ListUsersResponse.users:type_name -> orgmirror.v1.User
+	7,  // 4: orgmirror.v1.ListUsersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	9,  // 5: orgmirror.v1.ListUsersResponse.staleness:type_name -> google.protobuf.Duration
+	7,  // 6: orgmirror.v1.ListUsersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	7,  // 7: orgmirror.v1.TranslateUserIdsRequest.as_of:type_name -> google.protobuf.Timestamp
+	7,  // 8: orgmirror.v1.TranslateUserIdsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	4,  // 9: orgmirror.v1.TranslateUserIdsResponse.results:type_name -> orgmirror.v1.TranslatedUserId
+	7,  // 10: orgmirror.v1.TranslateUserIdsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	9,  // 11: orgmirror.v1.TranslateUserIdsResponse.staleness:type_name -> google.protobuf.Duration
+	7,  // 12: orgmirror.v1.TranslateUserIdsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	5,  // 13: orgmirror.v1.TranslatedUserId.user_ids:type_name -> orgmirror.v1.UserIds
+	7,  // 14: orgmirror.v1.TranslatedUserId.removed_at:type_name -> google.protobuf.Timestamp
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_user_lookup_proto_init() }
@@ -769,7 +843,9 @@ func file_orgmirror_v1_user_lookup_proto_init() {
 		return
 	}
 	file_orgmirror_v1_user_proto_init()
+	file_orgmirror_v1_user_lookup_proto_msgTypes[0].OneofWrappers = []any{}
 	file_orgmirror_v1_user_lookup_proto_msgTypes[1].OneofWrappers = []any{}
+	file_orgmirror_v1_user_lookup_proto_msgTypes[2].OneofWrappers = []any{}
 	file_orgmirror_v1_user_lookup_proto_msgTypes[3].OneofWrappers = []any{}
 	file_orgmirror_v1_user_lookup_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}

@@ -44,6 +44,16 @@ type ListUserManagersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also managers who are gone, with removed_at set, and who is above them.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -113,6 +123,27 @@ func (x *ListUserManagersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUserManagersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUserManagersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUserManagersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUserManagersRequest) GetShowRemoved() bool {
@@ -259,6 +290,16 @@ type ListUserReportsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also reports who are gone, with removed_at set; with recursive, who reports
 	// to them too.
 	ShowRemoved bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
@@ -343,6 +384,27 @@ func (x *ListUserReportsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUserReportsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUserReportsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUserReportsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUserReportsRequest) GetShowRemoved() bool {
@@ -499,6 +561,16 @@ type ListUserDottedLineLeadersRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also those that are gone, with removed_at set.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -568,6 +640,27 @@ func (x *ListUserDottedLineLeadersRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUserDottedLineLeadersRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUserDottedLineLeadersRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUserDottedLineLeadersRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUserDottedLineLeadersRequest) GetShowRemoved() bool {
@@ -702,6 +795,16 @@ type ListUserDepartmentsRequest struct {
 	// far; UNAVAILABLE (NOT_FRESH_ENOUGH) if it has not. INVALID_ARGUMENT for a
 	// token of another log or company.
 	AtLeastAsFresh string `protobuf:"bytes,13,opt,name=at_least_as_fresh,json=atLeastAsFresh,proto3" json:"at_least_as_fresh,omitempty"`
+	// How it was at this instant, on Feishu's clock, as known now. Give one of as_of,
+	// as_of_recorded and as_of_position, or none for now; INVALID_ARGUMENT for two.
+	// OUT_OF_RANGE (BEFORE_HISTORY) for a moment before history begins, with since and
+	// since_position.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// What the mirror knew at this instant, on the database's clock.
+	AsOfRecorded *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=as_of_recorded,json=asOfRecorded,proto3" json:"as_of_recorded,omitempty"`
+	// What the log said up to this position. INVALID_ARGUMENT where the mirror has
+	// not come that far.
+	AsOfPosition *int64 `protobuf:"varint,16,opt,name=as_of_position,json=asOfPosition,proto3,oneof" json:"as_of_position,omitempty"`
 	// Also departments that are gone, with removed_at set.
 	ShowRemoved   bool `protobuf:"varint,17,opt,name=show_removed,json=showRemoved,proto3" json:"show_removed,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -771,6 +874,27 @@ func (x *ListUserDepartmentsRequest) GetAtLeastAsFresh() string {
 		return x.AtLeastAsFresh
 	}
 	return ""
+}
+
+func (x *ListUserDepartmentsRequest) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *ListUserDepartmentsRequest) GetAsOfRecorded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfRecorded
+	}
+	return nil
+}
+
+func (x *ListUserDepartmentsRequest) GetAsOfPosition() int64 {
+	if x != nil && x.AsOfPosition != nil {
+		return *x.AsOfPosition
+	}
+	return 0
 }
 
 func (x *ListUserDepartmentsRequest) GetShowRemoved() bool {
@@ -964,7 +1088,7 @@ var File_orgmirror_v1_user_structure_proto protoreflect.FileDescriptor
 
 const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\n" +
-	"!orgmirror/v1/user_structure.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a\x17orgmirror/v1/user.proto\"\x84\x02\n" +
+	"!orgmirror/v1/user_structure.proto\x12\forgmirror.v1\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dorgmirror/v1/department.proto\x1a\x17orgmirror/v1/user.proto\"\xb5\x03\n" +
 	"\x17ListUserManagersRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -972,8 +1096,12 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x9f\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemovedB\x11\n" +
+	"\x0f_as_of_position\"\x9f\x03\n" +
 	"\x18ListUserManagersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12\x19\n" +
 	"\bended_by\x18\x02 \x01(\tR\aendedBy\x12\x1f\n" +
@@ -985,7 +1113,7 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\xdd\x02\n" +
+	"\t_position\"\x8e\x04\n" +
 	"\x16ListUserReportsRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12\x1c\n" +
 	"\trecursive\x18\x02 \x01(\bR\trecursive\x12 \n" +
@@ -994,11 +1122,15 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
 	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\x12\x1b\n" +
 	"\tpage_size\x18\x14 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x15 \x01(\tR\tpageToken\"\xab\x03\n" +
+	"page_token\x18\x15 \x01(\tR\tpageTokenB\x11\n" +
+	"\x0f_as_of_position\"\xab\x03\n" +
 	"\x17ListUserReportsResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1f\n" +
@@ -1010,7 +1142,7 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\x8d\x02\n" +
+	"\t_position\"\xbe\x03\n" +
 	" ListUserDottedLineLeadersRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1018,8 +1150,12 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x8d\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemovedB\x11\n" +
+	"\x0f_as_of_position\"\x8d\x03\n" +
 	"!ListUserDottedLineLeadersResponse\x12(\n" +
 	"\x05users\x18\x01 \x03(\v2\x12.orgmirror.v1.UserR\x05users\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1030,7 +1166,7 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"\x15upstream_confirmed_at\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x13upstreamConfirmedAt\x12\x1d\n" +
 	"\n" +
 	"tenant_key\x18\x19 \x01(\tR\ttenantKeyB\v\n" +
-	"\t_position\"\x87\x02\n" +
+	"\t_position\"\xb8\x03\n" +
 	"\x1aListUserDepartmentsRequest\x12\x12\n" +
 	"\x04user\x18\x01 \x01(\tR\x04user\x12 \n" +
 	"\fuser_id_type\x18\n" +
@@ -1038,8 +1174,12 @@ const file_orgmirror_v1_user_structure_proto_rawDesc = "" +
 	"userIdType\x12,\n" +
 	"\x12department_id_type\x18\v \x01(\tR\x10departmentIdType\x127\n" +
 	"\tread_mask\x18\f \x01(\v2\x1a.google.protobuf.FieldMaskR\breadMask\x12)\n" +
-	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12!\n" +
-	"\fshow_removed\x18\x11 \x01(\bR\vshowRemoved\"\x9d\x03\n" +
+	"\x11at_least_as_fresh\x18\r \x01(\tR\x0eatLeastAsFresh\x12/\n" +
+	"\x05as_of\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12@\n" +
+	"\x0eas_of_recorded\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\fasOfRecorded\x12)\n" +
+	"\x0eas_of_position\x18\x10 \x01(\x03H\x00R\fasOfPosition\x88\x01\x01\x12!\n" +
+	"\fshow_removed\x18\x11 \x01(\bR\vshowRemovedB\x11\n" +
+	"\x0f_as_of_position\"\x9d\x03\n" +
 	"\x1bListUserDepartmentsResponse\x12>\n" +
 	"\vdepartments\x18\x01 \x03(\v2\x1c.orgmirror.v1.UserDepartmentR\vdepartments\x12\x1f\n" +
 	"\bposition\x18\x14 \x01(\x03H\x00R\bposition\x88\x01\x01\x12+\n" +
@@ -1086,38 +1226,46 @@ var file_orgmirror_v1_user_structure_proto_goTypes = []any{
 	(*ListUserDepartmentsResponse)(nil),       // 7: orgmirror.v1.ListUserDepartmentsResponse
 	(*UserDepartment)(nil),                    // 8: orgmirror.v1.UserDepartment
 	(*fieldmaskpb.FieldMask)(nil),             // 9: google.protobuf.FieldMask
-	(*User)(nil),                              // 10: orgmirror.v1.User
-	(*timestamppb.Timestamp)(nil),             // 11: google.protobuf.Timestamp
+	(*timestamppb.Timestamp)(nil),             // 10: google.protobuf.Timestamp
+	(*User)(nil),                              // 11: orgmirror.v1.User
 	(*durationpb.Duration)(nil),               // 12: google.protobuf.Duration
 	(*Department)(nil),                        // 13: orgmirror.v1.Department
 }
 var file_orgmirror_v1_user_structure_proto_depIdxs = []int32{
 	9,  // 0: orgmirror.v1.ListUserManagersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	10, // 1: orgmirror.v1.ListUserManagersResponse.users:type_name -> orgmirror.v1.User
-	11, // 2: orgmirror.v1.ListUserManagersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	12, // 3: orgmirror.v1.ListUserManagersResponse.staleness:type_name -> google.protobuf.Duration
-	11, // 4: orgmirror.v1.ListUserManagersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	9,  // 5: orgmirror.v1.ListUserReportsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	10, // 6: orgmirror.v1.ListUserReportsResponse.users:type_name -> orgmirror.v1.User
-	11, // 7: orgmirror.v1.ListUserReportsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	12, // 8: orgmirror.v1.ListUserReportsResponse.staleness:type_name -> google.protobuf.Duration
-	11, // 9: orgmirror.v1.ListUserReportsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	9,  // 10: orgmirror.v1.ListUserDottedLineLeadersRequest.read_mask:type_name -> google.protobuf.FieldMask
-	10, // 11: orgmirror.v1.ListUserDottedLineLeadersResponse.users:type_name -> orgmirror.v1.User
-	11, // 12: orgmirror.v1.ListUserDottedLineLeadersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	12, // 13: orgmirror.v1.ListUserDottedLineLeadersResponse.staleness:type_name -> google.protobuf.Duration
-	11, // 14: orgmirror.v1.ListUserDottedLineLeadersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	9,  // 15: orgmirror.v1.ListUserDepartmentsRequest.read_mask:type_name -> google.protobuf.FieldMask
-	8,  // 16: orgmirror.v1.ListUserDepartmentsResponse.departments:type_name -> orgmirror.v1.UserDepartment
-	11, // 17: orgmirror.v1.ListUserDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
-	12, // 18: orgmirror.v1.ListUserDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
-	11, // 19: orgmirror.v1.ListUserDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
-	13, // 20: orgmirror.v1.UserDepartment.department:type_name -> orgmirror.v1.Department
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	10, // 1: orgmirror.v1.ListUserManagersRequest.as_of:type_name -> google.protobuf.Timestamp
+	10, // 2: orgmirror.v1.ListUserManagersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	11, // 3: orgmirror.v1.ListUserManagersResponse.users:type_name -> orgmirror.v1.User
+	10, // 4: orgmirror.v1.ListUserManagersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	12, // 5: orgmirror.v1.ListUserManagersResponse.staleness:type_name -> google.protobuf.Duration
+	10, // 6: orgmirror.v1.ListUserManagersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	9,  // 7: orgmirror.v1.ListUserReportsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	10, // 8: orgmirror.v1.ListUserReportsRequest.as_of:type_name -> google.protobuf.Timestamp
+	10, // 9: orgmirror.v1.ListUserReportsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	11, // 10: orgmirror.v1.ListUserReportsResponse.users:type_name -> orgmirror.v1.User
+	10, // 11: orgmirror.v1.ListUserReportsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	12, // 12: orgmirror.v1.ListUserReportsResponse.staleness:type_name -> google.protobuf.Duration
+	10, // 13: orgmirror.v1.ListUserReportsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	9,  // 14: orgmirror.v1.ListUserDottedLineLeadersRequest.read_mask:type_name -> google.protobuf.FieldMask
+	10, // 15: orgmirror.v1.ListUserDottedLineLeadersRequest.as_of:type_name -> google.protobuf.Timestamp
+	10, // 16: orgmirror.v1.ListUserDottedLineLeadersRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	11, // 17: orgmirror.v1.ListUserDottedLineLeadersResponse.users:type_name -> orgmirror.v1.User
+	10, // 18: orgmirror.v1.ListUserDottedLineLeadersResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	12, // 19: orgmirror.v1.ListUserDottedLineLeadersResponse.staleness:type_name -> google.protobuf.Duration
+	10, // 20: orgmirror.v1.ListUserDottedLineLeadersResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	9,  // 21: orgmirror.v1.ListUserDepartmentsRequest.read_mask:type_name -> google.protobuf.FieldMask
+	10, // 22: orgmirror.v1.ListUserDepartmentsRequest.as_of:type_name -> google.protobuf.Timestamp
+	10, // 23: orgmirror.v1.ListUserDepartmentsRequest.as_of_recorded:type_name -> google.protobuf.Timestamp
+	8,  // 24: orgmirror.v1.ListUserDepartmentsResponse.departments:type_name -> orgmirror.v1.UserDepartment
+	10, // 25: orgmirror.v1.ListUserDepartmentsResponse.mirrored_at:type_name -> google.protobuf.Timestamp
+	12, // 26: orgmirror.v1.ListUserDepartmentsResponse.staleness:type_name -> google.protobuf.Duration
+	10, // 27: orgmirror.v1.ListUserDepartmentsResponse.upstream_confirmed_at:type_name -> google.protobuf.Timestamp
+	13, // 28: orgmirror.v1.UserDepartment.department:type_name -> orgmirror.v1.Department
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_orgmirror_v1_user_structure_proto_init() }
@@ -1127,9 +1275,13 @@ func file_orgmirror_v1_user_structure_proto_init() {
 	}
 	file_orgmirror_v1_department_proto_init()
 	file_orgmirror_v1_user_proto_init()
+	file_orgmirror_v1_user_structure_proto_msgTypes[0].OneofWrappers = []any{}
 	file_orgmirror_v1_user_structure_proto_msgTypes[1].OneofWrappers = []any{}
+	file_orgmirror_v1_user_structure_proto_msgTypes[2].OneofWrappers = []any{}
 	file_orgmirror_v1_user_structure_proto_msgTypes[3].OneofWrappers = []any{}
+	file_orgmirror_v1_user_structure_proto_msgTypes[4].OneofWrappers = []any{}
 	file_orgmirror_v1_user_structure_proto_msgTypes[5].OneofWrappers = []any{}
+	file_orgmirror_v1_user_structure_proto_msgTypes[6].OneofWrappers = []any{}
 	file_orgmirror_v1_user_structure_proto_msgTypes[7].OneofWrappers = []any{}
 	file_orgmirror_v1_user_structure_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}

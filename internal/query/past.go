@@ -1,0 +1,246 @@
+package query
+
+import (
+	"context"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// A question about the past is the same statement over other tables: what stands in
+// it as a table of directory becomes what holds of the table of history at the
+// moment. So nothing has to be said twice, and the past is answered as now is. What
+// history does not have, or has otherwise, are:
+//
+//   - paths, which are made of the parents of that time where they are asked for;
+//     subtrees are walked from their tops down, since no index is on paths
+//   - search keys; see searchpast.go
+//   - pictures and member counts, which are unknown.
+
+// when is of which time a request wants its answer.
+type when struct {
+	fresh *freshness  // not older than this; nil: what is there
+	asked askedMoment // the moment that it is about; none: now
+}
+
+func (w when) past() bool { return w.asked.axis != axisNone }
+
+// pastRequest is a request that can be about the past.
+type pastRequest interface {
+	GetAsOf() *timestamppb.Timestamp
+	GetAsOfRecorded() *timestamppb.Timestamp
+	GetAsOfPosition() int64
+}
+
+// The fields that tell a moment. The last one is optional, so 0 does not say that it
+// is not there.
+var (
+	asOfFields   = [3]string{"as_of", "as_of_recorded", "as_of_position"}
+	asOfPosition = protoreflect.Name(asOfFields[2])
+)
+
+func whenOf(req freshRequest) (w when, err error) {
+	if w.fresh, err = parseFreshness(req.GetAtLeastAsFresh()); err != nil {
+		return when{}, err
+	}
+	r, ok := req.(pastRequest)
+	if !ok {
+		return w, nil
+	}
+	var position *int64
+	message := req.ProtoReflect()
+	if p := r.GetAsOfPosition(); p != 0 || message.Has(message.Descriptor().Fields().ByName(asOfPosition)) {
+		position = &p
+	}
+	w.asked, err = askedMomentOf(asOfFields, r.GetAsOf(), r.GetAsOfRecorded(), position)
+	return w, err
+}
+
+// pastKey is for the moment that the statements of a context are about.
+type pastKey struct{}
+
+// readPast runs a query whose statements are about a moment in the past. What an
+// answer says of itself is about now.
+func (s *Service) readPast(ctx context.Context, w when, query func(context.Context) (moment, error)) (meta, error) {
+	var start *historyStart
+	known, err := s.settle(ctx, w.fresh, func(ctx context.Context) (now moment, err error) {
+		now, start, err = readHistoryStart(ctx, s.pool, s.company(ctx))
+		return now, err
+	})
+	if err != nil {
+		return meta{}, err
+	}
+	past, err := w.asked.resolve(ctx, s.pool, known.position, start)
+	if err != nil {
+		return meta{}, err
+	}
+	now, err := query(context.WithValue(ctx, pastKey{}, past))
+	if err != nil {
+		return meta{}, err
+	}
+	return s.metaOf(ctx, now)
+}
+
+// atMoment is a statement, and its arguments, about the moment that the context is
+// about.
+func atMoment(ctx context.Context, sql string, args []any) (string, []any) {
+	past, ok := ctx.Value(pastKey{}).(asOf)
+	if !ok {
+		return sql, args
+	}
+	return pastStatement(sql, len(args)), append(args[:len(args):len(args)], past.at, past.position)
+}
+
+var (
+	pastStatements sync.Map // of string, by the statement about now
+
+	presentTable = regexp.MustCompile(`directory\.(\w+) AS (\w+)`)
+)
+
+// pastStatement makes a statement about the past of one about now with n parameters.
+// The moment is two further ones.
+func pastStatement(sql string, n int) string {
+	if made, ok := pastStatements.Load(sql); ok {
+		return made.(string)
+	}
+	made := pastParts.Replace(sql)
+	made = presentTable.ReplaceAllStringFunc(made, func(reference string) string {
+		names := presentTable.FindStringSubmatch(reference)
+		made, ok := pastTables[names[1]]
+		if !ok {
+			return reference
+		}
+		return "(" + made + ") AS " + names[2]
+	})
+	moment := strings.NewReplacer("$at", "$"+strconv.Itoa(n+1)+"::timestamptz", "$position", "$"+strconv.Itoa(n+2)+"::bigint")
+	made = moment.Replace(made)
+	if rest, found := strings.CutPrefix(made, "WITH "); found {
+		made = "WITH RECURSIVE " + strings.TrimPrefix(rest, "RECURSIVE ") // subtrees are walked
+	}
+	pastStatements.Store(sql, made)
+	return made
+}
+
+// holdsThen is whether a version v holds at the moment; see versionHolds.
+const holdsThen = `
+    v.from_position <= $position AND v.valid_from <= $at AND (v.to_position > $position OR v.valid_to > $at)`
+
+// pastTables are the tables of directory as they were at the moment, for
+// each that history has.
+var pastTables = map[string]string{
+	"users": `SELECT v.*, NULL::jsonb AS avatar FROM history.users AS v WHERE` + holdsThen,
+	"departments": `SELECT v.*, NULL::bigint AS member_count, NULL::bigint AS primary_member_count, (` + pathThen + `) AS path
+        FROM history.departments AS v WHERE` + holdsThen,
+	"memberships":        `SELECT v.* FROM history.memberships AS v WHERE` + holdsThen,
+	"department_leaders": `SELECT v.* FROM history.department_leaders AS v WHERE` + holdsThen,
+	"groups":             `SELECT v.* FROM history.groups AS v WHERE` + holdsThen,
+	"group_members":      `SELECT v.* FROM history.group_members AS v WHERE` + holdsThen,
+	"units":              `SELECT v.* FROM history.units AS v WHERE` + holdsThen,
+	"unit_departments":   `SELECT v.* FROM history.unit_departments AS v WHERE` + holdsThen,
+	"employee_types":     `SELECT v.* FROM history.employee_types AS v WHERE` + holdsThen,
+	"custom_attributes":  `SELECT v.* FROM history.custom_attributes AS v WHERE` + holdsThen,
+	"scopes":             `SELECT v.* FROM history.scopes AS v WHERE` + holdsThen,
+}
+
+// pathThen is the path of a version w of a department, by the rules of the fold
+// (directory.Tree): up to the root, which always exists, or to a department that
+// nothing holds up, or to the first one on a cycle. It is not evaluated
+// where nobody asks for it.
+const pathThen = `
+    WITH RECURSIVE up AS (
+        SELECT ARRAY[w.open_department_id] AS ids, w.parent_department_id AS above
+        FROM (SELECT v.open_department_id, v.parent_department_id) AS w
+        UNION ALL
+        SELECT u.ids || u.above, p.parent_department_id
+        FROM up AS u
+        LEFT JOIN LATERAL (
+            SELECT v.open_department_id, v.parent_department_id, v.removed_at
+            FROM history.departments AS v
+            WHERE v.tenant_key = $1 AND v.open_department_id = u.above AND` + holdsThen + `
+        ) AS p ON true
+        WHERE u.ids[cardinality(u.ids)] <> '0'
+          AND NOT u.above = ANY (u.ids)
+          AND (u.above = '0' OR (p.open_department_id IS NOT NULL AND p.removed_at IS NULL))
+    )
+    SELECT '/' || string_agg(x.id, '/' ORDER BY x.n DESC) || '/'
+    FROM (
+        SELECT u.ids[:coalesce(array_position(u.ids, u.above), cardinality(u.ids))] AS ids
+        FROM up AS u
+        ORDER BY cardinality(u.ids) DESC
+        LIMIT 1
+    ) AS e
+    CROSS JOIN unnest(e.ids) WITH ORDINALITY AS x (id, n)`
+
+// pastParts are the parts of statements that are others in the past.
+var pastParts = strings.NewReplacer(
+	askedDepartment, askedDepartment+`,
+tops AS (
+    SELECT t.id, t.id = '0' OR EXISTS (
+        SELECT FROM directory.departments AS d WHERE d.tenant_key = $1 AND d.open_department_id = t.id AND d.removed_at IS NULL) AS holds
+    FROM target AS t
+),
+`+beneathThen,
+	subtreeExtent, `extent AS (
+    SELECT $5 OR count(*) >= $8 AS wide
+    FROM beneath AS b
+)`,
+	subtreeDepartments, `(
+            SELECT b.id
+            FROM beneath AS b
+            WHERE b.holds OR b.is_top
+        )`,
+	inSubtree, inBeneath,
+	groupRoots, groupTopsThen+`,
+`+beneathThen,
+	groupExtent, `extent AS (
+    SELECT $8 AND ($5 OR count(*) >= $9) AS wide
+    FROM beneath AS b
+)`,
+	groupDepartments, `(SELECT DISTINCT b.id FROM beneath AS b WHERE b.holds)`,
+	inGroupRoots, inBeneath,
+)
+
+// groupTopsThen are the departments that are members of a group; see groupRoots.
+const groupTopsThen = `tops AS (
+    SELECT d.open_department_id AS id, d.removed_at IS NULL AS holds
+    FROM directory.group_members AS m
+    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = m.member_id
+    WHERE $8 AND m.tenant_key = $1 AND m.group_id = $4 AND m.member_type = 'department' AND ($5 OR (m.removed_at IS NULL AND d.removed_at IS NULL))
+)`
+
+// beneathThen walks from tops down: who is beneath hangs on them in path. A
+// department that is gone holds nothing. From a top that is on a cycle the walk would
+// come back, and none of those on the cycle hangs on another: hence what is above is
+// left out.
+const beneathThen = `above AS (
+    SELECT p.id AS top, d.parent_department_id AS id
+    FROM tops AS p
+    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = p.id
+    UNION
+    SELECT a.top, d.parent_department_id
+    FROM above AS a
+    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = a.id
+    WHERE a.id <> '0' AND d.removed_at IS NULL
+),
+beneath AS (
+    SELECT p.id AS top, p.id, p.holds, true AS is_top
+    FROM tops AS p
+    UNION ALL
+    SELECT b.top, d.open_department_id, d.removed_at IS NULL, false
+    FROM beneath AS b
+    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.parent_department_id = b.id
+    WHERE b.holds
+      AND d.open_department_id <> '0'
+      AND NOT EXISTS (SELECT FROM above AS a WHERE a.top = b.top AND a.id = d.open_department_id)
+)`
+
+// inBeneath is whether a person u is in a department that is beneath. CASE keeps the
+// look among them one into a hash table.
+const inBeneath = `EXISTS (
+              SELECT
+              FROM unnest(u.department_ids) AS x (id)
+              WHERE CASE WHEN x.id IN (SELECT b.id FROM beneath AS b WHERE $5 OR b.holds OR b.is_top) THEN true END)`
