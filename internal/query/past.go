@@ -125,9 +125,11 @@ func pastStatement(sql string, n int) string {
 	return made
 }
 
-// holdsThen is whether a version v holds at the moment; see versionHolds.
+// holdsThen is whether a version v holds at the moment; see versionHolds. + 0 hides
+// from_position from the planner, which without statistics takes the first version of
+// everybody for few.
 const holdsThen = `
-    v.from_position <= $position AND v.valid_from <= $at AND (v.to_position > $position OR v.valid_to > $at)`
+    v.from_position + 0 <= $position AND v.valid_from <= $at AND (v.to_position > $position OR v.valid_to > $at)`
 
 // pastTables are the tables of directory as they were at the moment, for
 // each that history has.
@@ -161,6 +163,7 @@ const pathThen = `
             SELECT v.open_department_id, v.parent_department_id, v.removed_at
             FROM history.departments AS v
             WHERE v.tenant_key = $1 AND v.open_department_id = u.above AND` + holdsThen + `
+            OFFSET 0 -- keeps the planner to a look into the index for each
         ) AS p ON true
         WHERE u.ids[cardinality(u.ids)] <> '0'
           AND NOT u.above = ANY (u.ids)
@@ -215,27 +218,35 @@ const groupTopsThen = `tops AS (
 // beneathThen walks from tops down: who is beneath hangs on them in path. A
 // department that is gone holds nothing. From a top that is on a cycle the walk would
 // come back, and none of those on the cycle hangs on another: hence what is above is
-// left out.
+// left out. OFFSET keeps the planner to a look into the index for each.
 const beneathThen = `above AS (
-    SELECT p.id AS top, d.parent_department_id AS id
+    SELECT p.id AS top, p.id
     FROM tops AS p
-    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = p.id
     UNION
-    SELECT a.top, d.parent_department_id
+    SELECT a.top, d.id
     FROM above AS a
-    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.open_department_id = a.id
-    WHERE a.id <> '0' AND d.removed_at IS NULL
+    CROSS JOIN LATERAL (
+        SELECT d.parent_department_id AS id
+        FROM directory.departments AS d
+        WHERE d.tenant_key = $1 AND d.open_department_id = a.id AND (d.removed_at IS NULL OR a.id = a.top)
+        OFFSET 0
+    ) AS d
+    WHERE a.id <> '0'
 ),
 beneath AS (
     SELECT p.id AS top, p.id, p.holds, true AS is_top
     FROM tops AS p
     UNION ALL
-    SELECT b.top, d.open_department_id, d.removed_at IS NULL, false
+    SELECT b.top, d.id, d.holds, false
     FROM beneath AS b
-    JOIN directory.departments AS d ON d.tenant_key = $1 AND d.parent_department_id = b.id
+    CROSS JOIN LATERAL (
+        SELECT d.open_department_id AS id, d.removed_at IS NULL AS holds
+        FROM directory.departments AS d
+        WHERE d.tenant_key = $1 AND d.parent_department_id = b.id
+        OFFSET 0
+    ) AS d
     WHERE b.holds
-      AND d.open_department_id <> '0'
-      AND NOT EXISTS (SELECT FROM above AS a WHERE a.top = b.top AND a.id = d.open_department_id)
+      AND NOT EXISTS (SELECT FROM above AS a WHERE a.top = b.top AND a.id = d.id)
 )`
 
 // inBeneath is whether a person u is in a department that is beneath. CASE keeps the

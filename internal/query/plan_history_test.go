@@ -2,6 +2,7 @@ package query
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,4 +89,74 @@ func planWith(t *testing.T, reading *sessions, compare bool, sql, args string) (
 		}
 	}
 	return planOf(t, tx.Conn(), sql, args)
+}
+
+// TestPlansOfThePast is TestPlans for the same statements about the past.
+func TestPlansOfThePast(t *testing.T) {
+	t.Parallel()
+	resources, err := os.ReadFile("testdata/company_resources.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := os.ReadFile("testdata/history.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows string
+	for _, text := range []string{companyOf(t, 20_000), string(resources)} {
+		some, _, _ := strings.Cut(text, "ANALYZE")
+		rows += some
+	}
+	rows += string(history)
+	for name, fill := range map[string]string{"fresh": rows, "analyzed": rows + "; ANALYZE"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pool := pgtest.DB(t)
+			if _, err := pool.Exec(t.Context(), fill); err != nil {
+				t.Fatal(err)
+			}
+			fillSearch(t, pool, 8000)
+			if name == "analyzed" {
+				if _, err := pool.Exec(t.Context(), `ANALYZE directory.search_keys`); err != nil {
+					t.Fatal(err)
+				}
+			}
+			reading, err := openSessions(t.Context(), pool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(reading.Close)
+			// What history has no index for, and a search, are asked in other ways.
+			otherwise := []string{"found users", "found departments", "users by city", "users by employee type", "users by join time"}
+			plans := slices.DeleteFunc(directoryPlans(), func(p plan) bool { return slices.Contains(otherwise, p.name) })
+			plans = append(plans,
+				plan{"found users", selectPastUsers, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "users_pkey"}},
+				plan{"found departments", selectPastDepartments, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "departments_pkey"}})
+			for _, s := range plans {
+				n := strings.Count(s.args, ",") + 1
+				plan := planWith(t, reading, false, pastStatement(s.sql, n), s.args+`, now() - interval '20 days', 120000`)
+				for _, index := range s.indexes {
+					if index == "departments_path" {
+						index = "departments_siblings" // subtrees are walked from their tops
+					}
+					if !strings.Contains(plan, index) {
+						t.Errorf("%s does not use %s:\n%s", s.name, index, plan)
+					}
+				}
+				for line := range strings.Lines(plan) {
+					if strings.Contains(line, "Seq Scan") && !strings.Contains(line, "event_log_head") {
+						t.Errorf("%s reads a whole table: %s", s.name, line)
+					}
+				}
+				// The walks that are meant: those of TestPlans, and tables of a handful of rows.
+				meant := []string{"members", "users of a department", "groups", "user groups", "employee types", "custom attributes"}
+				if strings.Contains(plan, "Index Cond: (tenant_key = $1)\n") && !slices.Contains(meant, s.name) {
+					t.Errorf("%s reads a whole company:\n%s", s.name, plan)
+				}
+				if strings.Contains(plan, "JIT") {
+					t.Errorf("%s is compiled:\n%s", s.name, plan)
+				}
+			}
+		})
+	}
 }

@@ -12,6 +12,60 @@ import (
 	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
 )
 
+// plan is a statement, arguments, and the indexes that its plan has to use.
+type plan struct {
+	name, sql, args string
+	indexes         []string
+}
+
+// directoryPlans are the statements that questions about the directory ask.
+func directoryPlans() []plan {
+	listed := `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100` + strings.Repeat(`, NULL`, len(filterFields)+3)
+	return []plan{
+		{"user", selectUser, `'t', 'x'`, []string{"users_pkey", "checkpoint_pkey"}},
+		{"users", selectUsers, `'t', 'user_id', 'department_id', '{x}'`, []string{"users_pkey", "users_user_id", "users_union_id", "departments_pkey"}},
+		{"found users", selectFoundUsers, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, false, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "users_pkey"}},
+		{"found departments", selectFoundDepartments, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, false, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "departments_pkey"}},
+		{"translated", selectTranslated, `'t', 'email', '{x}', '{x}'`, []string{"users_pkey", "users_union_id", "users_user_id", "users_email", "users_enterprise_email", "users_mobile", "users_employee_no"}},
+		{"managers", selectManagers, `'t', 'user_id', 'open_department_id', 'x', false`, []string{"users_pkey", "users_user_id", "users_union_id"}},
+		{"dotted-line leaders", selectDottedLineLeaders, `'t', 'user_id', 'open_department_id', 'x', false`, []string{"users_pkey"}},
+		{"leaders", selectLeaders, `'t', 'open_id', 'department_id', 'x', false`, []string{"department_leaders_pkey", "users_pkey"}},
+		{"reports", selectReports, `'t', 'open_id', 'open_department_id', 'x', false, '', 51`, []string{"users_reports", "users_pkey"}},
+		{"reports below", selectReportsBelow, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 5000`, []string{"users_reports", "users_pkey"}},
+		{"user departments", selectUserDepartments, `'t', 'open_id', 'open_department_id', 'x', false`, []string{"users_pkey", "departments_pkey"}},
+		{"departments", selectDepartments, `'t', 'open_id', 'department_id', '{x}'`, []string{"departments_pkey", "departments_department_id"}},
+		{"descendants", selectDescendants, `'t', 'open_id', 'open_department_id', 'x', false, '{}', '{}', 51, 1000`, []string{"departments_siblings", "departments_pkey"}},
+		{"way", selectWay, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
+		{"counts", selectCounts, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_path", "memberships_"}},
+		{"users in order", selectUsersInOrder, listed, []string{"users_pkey"}},
+		{"users by city", selectUsersByCity, listed, []string{"users_city_open_id"}},
+		{"users by employee type", selectUsersByEmployeeType, listed, []string{"users_employee_type_open_id"}},
+		{"users by join time", selectUsersByJoinTime, listed, []string{"users_join_time", "users_pkey"}},
+		{"users by e-mail", selectUsersByEmail, listed, []string{"users_email"}},
+		{"users by enterprise e-mail", selectUsersByEnterpriseEmail, listed, []string{"users_enterprise_email"}},
+		{"users by mobile", selectUsersByMobile, listed, []string{"users_mobile"}},
+		{"users by employee number", selectUsersByEmployeeNo, listed, []string{"users_employee_no"}},
+		{"users of a department", selectUsersOfDepartment, listed, []string{"memberships_pkey", "users_pkey"}},
+		{"users below a department", selectUsersBelow, listed, []string{"departments_path", "memberships_pkey", "users_pkey"}},
+		{"members", selectMembers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 1`, []string{"memberships_pkey", "users_pkey"}},
+		{"members below", selectMembersBelow, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100`, []string{"departments_path", "memberships_pkey", "users_pkey"}},
+		{"department", selectDepartment, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey", "departments_department_id", "department_leaders_pkey"}},
+		{"children", selectChildren, `'t', 'open_id', 'department_id', 'x', false, '-Infinity', '', 51`, []string{"departments_siblings", "departments_pkey"}},
+		{"ancestors", selectAncestors, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
+		{"group", selectGroup, `'t', 'x', 'department_id'`, []string{"groups_pkey"}},
+		{"groups", selectGroups, `'t', 0, 'department_id', false, '', 51`, []string{"groups_pkey"}},
+		{"group members", selectGroupMembers, `'t', 'union_id', 'department_id', 'x', false, '', '', '', 51`, []string{"groups_pkey", "group_members_pkey", "users_pkey", "departments_pkey"}},
+		{"group users", selectGroupUsers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, true, 100`, []string{"group_members_pkey", "departments_path", "memberships_pkey", "users_pkey"}},
+		{"user groups", selectUserGroups, `'t', 'user_id', 'open_department_id', 'x', false, true, '', 51`, []string{"users_user_id", "group_members_member", "groups_pkey"}},
+		{"unit", selectUnit, `'t', 'x'`, []string{"units_pkey"}},
+		{"units", selectUnits, `'t', false, '', 51`, []string{"units_pkey"}},
+		{"unit departments", selectUnitDepartments, `'t', 'open_id', 'open_department_id', 'x', false, '', 51`, []string{"unit_departments_pkey", "departments_pkey"}},
+		{"employee types", selectEmployeeTypes, `'t', false, '', 51`, []string{"employee_types_pkey"}},
+		{"custom attributes", selectCustomAttributes, `'t', false, '', 51`, []string{"custom_attributes_pkey"}},
+		{"scope nodes", selectScopeNodes, `'t', 'union_id', 'department_id', '', false, '', '', 51`, []string{"scopes_pkey", "users_pkey"}},
+	}
+}
+
 // TestPlans asks for the plan of each statement as a session for reading makes
 // it, with statistics and before the first ANALYZE.
 func TestPlans(t *testing.T) {
@@ -28,7 +82,6 @@ func TestPlans(t *testing.T) {
 		}
 		fresh, analyzed = fresh+rows, analyzed+text
 	}
-	listed := `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100` + strings.Repeat(`, NULL`, len(filterFields)+3)
 	for name, fill := range map[string]string{"fresh": fresh, "analyzed": analyzed} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -47,53 +100,7 @@ func TestPlans(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(reading.Close)
-			for _, s := range []struct {
-				name, sql, args string
-				indexes         []string
-			}{
-				{"user", selectUser, `'t', 'x'`, []string{"users_pkey", "checkpoint_pkey"}},
-				{"users", selectUsers, `'t', 'user_id', 'department_id', '{x}'`, []string{"users_pkey", "users_user_id", "users_union_id", "departments_pkey"}},
-				{"found users", selectFoundUsers, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, false, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "users_pkey"}},
-				{"found departments", selectFoundDepartments, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, false, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "departments_pkey"}},
-				{"translated", selectTranslated, `'t', 'email', '{x}', '{x}'`, []string{"users_pkey", "users_union_id", "users_user_id", "users_email", "users_enterprise_email", "users_mobile", "users_employee_no"}},
-				{"managers", selectManagers, `'t', 'user_id', 'open_department_id', 'x', false`, []string{"users_pkey", "users_user_id", "users_union_id"}},
-				{"dotted-line leaders", selectDottedLineLeaders, `'t', 'user_id', 'open_department_id', 'x', false`, []string{"users_pkey"}},
-				{"leaders", selectLeaders, `'t', 'open_id', 'department_id', 'x', false`, []string{"department_leaders_pkey", "users_pkey"}},
-				{"reports", selectReports, `'t', 'open_id', 'open_department_id', 'x', false, '', 51`, []string{"users_reports", "users_pkey"}},
-				{"reports below", selectReportsBelow, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 5000`, []string{"users_reports", "users_pkey"}},
-				{"user departments", selectUserDepartments, `'t', 'open_id', 'open_department_id', 'x', false`, []string{"users_pkey", "departments_pkey"}},
-				{"departments", selectDepartments, `'t', 'open_id', 'department_id', '{x}'`, []string{"departments_pkey", "departments_department_id"}},
-				{"descendants", selectDescendants, `'t', 'open_id', 'open_department_id', 'x', false, '{}', '{}', 51, 1000`, []string{"departments_siblings", "departments_pkey"}},
-				{"way", selectWay, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
-				{"counts", selectCounts, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_path", "memberships_"}},
-				{"users in order", selectUsersInOrder, listed, []string{"users_pkey"}},
-				{"users by city", selectUsersByCity, listed, []string{"users_city_open_id"}},
-				{"users by employee type", selectUsersByEmployeeType, listed, []string{"users_employee_type_open_id"}},
-				{"users by join time", selectUsersByJoinTime, listed, []string{"users_join_time", "users_pkey"}},
-				{"users by e-mail", selectUsersByEmail, listed, []string{"users_email"}},
-				{"users by enterprise e-mail", selectUsersByEnterpriseEmail, listed, []string{"users_enterprise_email"}},
-				{"users by mobile", selectUsersByMobile, listed, []string{"users_mobile"}},
-				{"users by employee number", selectUsersByEmployeeNo, listed, []string{"users_employee_no"}},
-				{"users of a department", selectUsersOfDepartment, listed, []string{"memberships_pkey", "users_pkey"}},
-				{"users below a department", selectUsersBelow, listed, []string{"departments_path", "memberships_pkey", "users_pkey"}},
-				{"members", selectMembers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 1`, []string{"memberships_pkey", "users_pkey"}},
-				{"members below", selectMembersBelow, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, 100`, []string{"departments_path", "memberships_pkey", "users_pkey"}},
-				{"department", selectDepartment, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey", "departments_department_id", "department_leaders_pkey"}},
-				{"children", selectChildren, `'t', 'open_id', 'department_id', 'x', false, '-Infinity', '', 51`, []string{"departments_siblings", "departments_pkey"}},
-				{"ancestors", selectAncestors, `'t', 'open_id', 'department_id', 'x'`, []string{"departments_pkey"}},
-				{"group", selectGroup, `'t', 'x', 'department_id'`, []string{"groups_pkey"}},
-				{"groups", selectGroups, `'t', 0, 'department_id', false, '', 51`, []string{"groups_pkey"}},
-				{"group members", selectGroupMembers, `'t', 'union_id', 'department_id', 'x', false, '', '', '', 51`, []string{"groups_pkey", "group_members_pkey", "users_pkey", "departments_pkey"}},
-				{"group users", selectGroupUsers, `'t', 'open_id', 'open_department_id', 'x', false, '', 51, true, 100`, []string{"group_members_pkey", "departments_path", "memberships_pkey", "users_pkey"}},
-				{"user groups", selectUserGroups, `'t', 'user_id', 'open_department_id', 'x', false, true, '', 51`, []string{"users_user_id", "group_members_member", "groups_pkey"}},
-				{"unit", selectUnit, `'t', 'x'`, []string{"units_pkey"}},
-				{"units", selectUnits, `'t', false, '', 51`, []string{"units_pkey"}},
-				{"unit departments", selectUnitDepartments, `'t', 'open_id', 'open_department_id', 'x', false, '', 51`, []string{"unit_departments_pkey", "departments_pkey"}},
-				{"employee types", selectEmployeeTypes, `'t', false, '', 51`, []string{"employee_types_pkey"}},
-				{"custom attributes", selectCustomAttributes, `'t', false, '', 51`, []string{"custom_attributes_pkey"}},
-				{"scope nodes", selectScopeNodes, `'t', 'union_id', 'department_id', '', false, '', '', 51`, []string{"scopes_pkey", "users_pkey"}},
-				{"past", selectPast, `'t', 1`, []string{"event_log_pkey", "sweeps_"}},
-			} {
+			for _, s := range append(directoryPlans(), plan{name: "past", sql: selectPast, args: `'t', 1`, indexes: []string{"event_log_pkey", "sweeps_"}}) {
 				conn, err := reading.Acquire(t.Context())
 				if err != nil {
 					t.Fatal(err)

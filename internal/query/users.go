@@ -20,7 +20,7 @@ func (s *Service) ListUsers(ctx context.Context, req *pb.ListUsersRequest) (*pb.
 	if err != nil {
 		return nil, err
 	}
-	way := filter.way(req.GetRecursive())
+	way := filter.way(req.GetRecursive(), t.past())
 	args := append([]any{
 		s.company(ctx), t.userIDType, t.departmentIDType, filter.department, req.GetShowRemoved(), afterPerson(p), p.limit(), way.wide,
 	}, filter.args()...)
@@ -56,7 +56,7 @@ type filterWay struct {
 // manyJoined is from how many people of a time of entry on they are walked.
 const manyJoined = 2000
 
-func (f *userFilter) way(recursive bool) filterWay {
+func (f *userFilter) way(recursive, past bool) filterWay {
 	for _, way := range []struct{ field, statement string }{
 		{byEmail, selectUsersByEmail},
 		{byEnterpriseEmail, selectUsersByEnterpriseEmail},
@@ -72,6 +72,8 @@ func (f *userFilter) way(recursive bool) filterWay {
 		return filterWay{selectUsersBelow, wideSubtree}
 	case f.department != "":
 		return filterWay{statement: selectUsersOfDepartment}
+	case past: // history has no index on the rest
+		return filterWay{statement: selectUsersInOrder}
 	case f.values["city"] != nil:
 		return filterWay{statement: selectUsersByCity}
 	case f.joinFrom != nil || f.joinBefore != nil:

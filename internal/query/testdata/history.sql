@@ -13,6 +13,27 @@ INSERT INTO history.department_leaders (tenant_key, open_department_id, open_id,
 SELECT tenant_key, open_department_id, open_id, leader_type, position, now() - interval '60 days'
 FROM directory.department_leaders;
 
+INSERT INTO history.memberships (tenant_key, open_department_id, open_id, is_primary_dept, user_order, department_order, from_position, valid_from)
+SELECT tenant_key, open_department_id, open_id, is_primary_dept, user_order, department_order, position, now() - interval '60 days'
+FROM directory.memberships;
+
+-- What company_resources.sql adds, where that was run.
+INSERT INTO history.groups (tenant_key, group_id, name, type, attributes, from_position, valid_from)
+SELECT tenant_key, group_id, name, type, attributes, position, now() - interval '60 days'
+FROM directory.groups;
+INSERT INTO history.group_members (tenant_key, group_id, member_type, member_id, from_position, valid_from)
+SELECT tenant_key, group_id, member_type, member_id, position, now() - interval '60 days'
+FROM directory.group_members;
+INSERT INTO history.units (tenant_key, unit_id, name, attributes, from_position, valid_from)
+SELECT tenant_key, unit_id, name, attributes, position, now() - interval '60 days'
+FROM directory.units;
+INSERT INTO history.unit_departments (tenant_key, unit_id, open_department_id, from_position, valid_from)
+SELECT tenant_key, unit_id, open_department_id, position, now() - interval '60 days'
+FROM directory.unit_departments;
+INSERT INTO history.scopes (tenant_key, node_type, node_id, from_position, valid_from)
+SELECT tenant_key, node_type, node_id, position, now() - interval '60 days'
+FROM directory.scopes;
+
 -- A version a person and turn, 20000 positions and fifteen days apart.
 INSERT INTO history.users (tenant_key, open_id, union_id, user_id, name, email, mobile, department_ids, leader_user_id, city, job_title, attributes,
                            from_position, to_position, valid_from, valid_to)
