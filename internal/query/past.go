@@ -148,10 +148,10 @@ var pastTables = map[string]string{
 	"scopes":             `SELECT v.* FROM history.scopes AS v WHERE` + holdsThen,
 }
 
-// pathThen is the path of a version w of a department, by the rules of the fold
+// pathThen is the path of a version v of a department, by the rules of the fold
 // (directory.Tree): up to the root, which always exists, or to a department that
-// nothing holds up, or to the first one on a cycle. It is not evaluated
-// where nobody asks for it.
+// nothing holds up, or to the first one on a cycle; one that is gone is on none. It is
+// not evaluated where nobody asks for it.
 const pathThen = `
     WITH RECURSIVE up AS (
         SELECT ARRAY[w.open_department_id] AS ids, w.parent_department_id AS above
@@ -171,7 +171,7 @@ const pathThen = `
     )
     SELECT '/' || string_agg(x.id, '/' ORDER BY x.n DESC) || '/'
     FROM (
-        SELECT u.ids[:coalesce(array_position(u.ids, u.above), cardinality(u.ids))] AS ids
+        SELECT u.ids[:coalesce(array_position(u.ids, u.above, CASE WHEN v.removed_at IS NULL THEN 1 ELSE 2 END), cardinality(u.ids))] AS ids
         FROM up AS u
         ORDER BY cardinality(u.ids) DESC
         LIMIT 1
@@ -218,7 +218,7 @@ const groupTopsThen = `tops AS (
 // beneathThen walks from tops down: who is beneath hangs on them in path. A
 // department that is gone holds nothing. From a top that is on a cycle the walk would
 // come back, and none of those on the cycle hangs on another: hence what is above is
-// left out. OFFSET keeps the planner to a look into the index for each.
+// left out, but for what is gone, which is on no cycle. OFFSET keeps the planner to a look into the index for each.
 const beneathThen = `above AS (
     SELECT p.id AS top, p.id
     FROM tops AS p
@@ -246,7 +246,7 @@ beneath AS (
         OFFSET 0
     ) AS d
     WHERE b.holds
-      AND NOT EXISTS (SELECT FROM above AS a WHERE a.top = b.top AND a.id = d.id)
+      AND NOT (d.holds AND EXISTS (SELECT FROM above AS a WHERE a.top = b.top AND a.id = d.id))
 )`
 
 // inBeneath is whether a person u is in a department that is beneath. CASE keeps the

@@ -20,8 +20,8 @@ import (
 // moments are the three ways to ask for a moment of the past that past.sql leaves.
 var moments = map[string]proto.Message{
 	"as_of":          &pb.GetUserRequest{AsOf: timestamppb.New(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))},
-	"as_of_recorded": &pb.GetUserRequest{AsOfRecorded: timestamppb.New(time.Date(2026, 1, 1, 0, 2, 0, 0, time.UTC))},
-	"as_of_position": &pb.GetUserRequest{AsOfPosition: proto.Int64(100)},
+	"as_of_recorded": &pb.GetUserRequest{AsOfRecorded: timestamppb.New(time.Date(2026, 1, 1, 0, 1, 39, 0, time.UTC))},
+	"as_of_position": &pb.GetUserRequest{AsOfPosition: proto.Int64(99)},
 }
 
 // atMoment makes a question be about a moment.

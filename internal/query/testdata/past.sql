@@ -1,5 +1,5 @@
 -- Moves what there is in directory into history, where it holds from each row's
--- position to 1000000, and from 2001 to 2100. What was before and what comes after is
+-- position to 100, and from 2001 to 2100. What was before and what comes after is
 -- something else. In directory nothing is left but the keys of search, and sweeps.
 
 DO $$
@@ -18,7 +18,7 @@ BEGIN
     LOOP
         EXECUTE format('DELETE FROM history.%I', t.name);
         EXECUTE format('INSERT INTO history.%1$I (%2$s, from_position, to_position, valid_from, valid_to)
-                        SELECT %2$s, position, 1000000, ''2001-01-01Z'', ''2100-01-01Z'' FROM directory.%1$I', t.name, t.columns);
+                        SELECT %2$s, position, 100, ''2001-01-01Z'', ''2100-01-01Z'' FROM directory.%1$I', t.name, t.columns);
         EXECUTE format('DELETE FROM directory.%I', t.name);
         -- before, and after
         EXECUTE format('CREATE TEMP TABLE others ON COMMIT DROP AS SELECT * FROM history.%I', t.name);
@@ -37,7 +37,7 @@ BEGIN
         EXECUTE format('INSERT INTO history.%1$I (%2$s, from_position, to_position, valid_from, valid_to)
                         SELECT %2$s, -1, from_position, ''1999-01-01Z'', ''2001-01-01Z'' FROM others', t.name, t.columns);
         EXECUTE format('INSERT INTO history.%1$I (%2$s, from_position, valid_from)
-                        SELECT %2$s, 1000000, ''2100-01-01Z'' FROM others', t.name, t.columns);
+                        SELECT %2$s, 100, ''2100-01-01Z'' FROM others', t.name, t.columns);
         DROP TABLE others;
     END LOOP;
 END
