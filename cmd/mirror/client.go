@@ -41,10 +41,17 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 // somebody put it elsewhere, and there the way is theirs to secure.
 func (b bearer) RequireTransportSecurity() bool { return false }
 
-// asking makes a command that asks a running service about the directory.
+// asking makes a command that asks a running service about the directory, now or as
+// of a moment.
 func asking(cmd *cobra.Command, ask func(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, args []string) error) *cobra.Command {
+	var past asOf
+	past.register(cmd)
 	return calling(cmd, func(cmd *cobra.Command, conn grpc.ClientConnInterface, args []string) error {
-		return ask(cmd, orgmirrorv1.NewDirectoryServiceClient(conn), args)
+		service, err := past.service(conn)
+		if err != nil {
+			return err
+		}
+		return ask(cmd, service, args)
 	})
 }
 

@@ -33,9 +33,7 @@ func newDiff() *cobra.Command {
 		Short: "Show what changed in the organisation between two moments",
 		Long: "diff asks a running service who joined, left, came back, moved, was renamed and leads what, and which departments\n" +
 			"came, went, moved and were renamed, between two moments. What happened and was undone in between is no difference.\n\n" +
-			"WHEN is an instant (2026-03-01T09:00:00+08:00), a day (2026-03-01: its beginning, in this machine's time zone), or a\n" +
-			"position of the log (a number). An instant is on Feishu's clock: how it was then, as the mirror knows now. With\n" +
-			"--recorded it is on the database's clock: what the mirror knew then.",
+			whenHelp,
 		Example: "  mirror diff --from 2026-03-01 --to 2026-04-01\n" +
 			"  mirror diff --from 2026-03-01 --department od-4e6ac4d14bcd5071a37a39de902c7141 --format csv > march.csv",
 		Args: cobra.NoArgs,

@@ -18,26 +18,30 @@ const namesakes = 50
 
 func newPerson() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "person NAME|ID",
+		Use:   "person NAME|ID [--as-of WHEN]",
 		Short: "Show a person by name, by a part of it, by pinyin or initials, or by id",
 		Long: "person asks a running service for a person: by open_id (ou_...), union_id (on_...), user_id, or by what a\n" +
 			"search finds: the beginning of a name or of a word in it, pinyin, initials. Where several people are found they are listed.",
 		Args: cobra.ExactArgs(1),
 	}
 	return asking(cmd, func(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, args []string) error {
-		p := person{cmd: cmd, service: service, out: cmd.OutOrStdout()}
-		found, more, err := p.find(args[0])
-		switch {
-		case err != nil:
-			return err
-		case len(found) == 0:
-			return fmt.Errorf("nobody in the mirror is called %q or has this id", args[0])
-		case len(found) == 1:
-			return p.show(found[0])
-		default:
-			return p.list(found, more)
-		}
+		return showPerson(cmd, service, args[0])
 	})
+}
+
+func showPerson(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, text string) error {
+	p := person{cmd: cmd, service: service, out: cmd.OutOrStdout()}
+	found, more, err := p.find(text)
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return fmt.Errorf("nobody in the mirror is called %q or has this id", text)
+	case len(found) == 1:
+		return p.show(found[0])
+	default:
+		return p.list(found, more)
+	}
 }
 
 type person struct {

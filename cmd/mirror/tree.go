@@ -15,7 +15,7 @@ const largestPage = 1000
 func newTree() *cobra.Command {
 	var depth int
 	cmd := &cobra.Command{
-		Use:   "tree [DEPARTMENT]",
+		Use:   "tree [DEPARTMENT] [--as-of WHEN]",
 		Short: "Show the departments below one, or all, as a tree",
 		Long:  "tree asks a running service for the departments below one (its open_department_id), or below the root.",
 		Args:  cobra.MaximumNArgs(1),
@@ -26,14 +26,18 @@ func newTree() *cobra.Command {
 		if len(args) > 0 {
 			id = args[0]
 		}
-		top, err := service.GetDepartment(cmd.Context(), &orgmirrorv1.GetDepartmentRequest{Department: id})
-		if err != nil {
-			return err
-		}
-		t := tree{cmd: cmd, service: service, out: cmd.OutOrStdout(), depth: depth}
-		fmt.Fprintln(t.out, title(top.GetDepartment()))
-		return t.below(id, "", 1)
+		return drawTree(cmd, service, id, depth)
 	})
+}
+
+func drawTree(cmd *cobra.Command, service orgmirrorv1.DirectoryServiceClient, id string, depth int) error {
+	top, err := service.GetDepartment(cmd.Context(), &orgmirrorv1.GetDepartmentRequest{Department: id})
+	if err != nil {
+		return err
+	}
+	t := tree{cmd: cmd, service: service, out: cmd.OutOrStdout(), depth: depth}
+	fmt.Fprintln(t.out, title(top.GetDepartment()))
+	return t.below(id, "", 1)
 }
 
 type tree struct {
