@@ -62,8 +62,18 @@ FROM mirror.generation g;
 SELECT mirror.grant_readers('directory' || g.suffix, 'history' || g.suffix, 'analytics' || g.suffix)
 FROM (SELECT CASE state WHEN 'serving' THEN '' ELSE '_' || number END AS suffix FROM mirror.generation) AS g;
 
+COMMENT ON COLUMN mirror.generation.search_version IS 'Of the code that made all search keys, those of now and, from 2 on, those of former names; 0 where none did yet.';
+
+-- Nothing to be filled.
+UPDATE mirror.generation
+SET search_version = 2
+WHERE state = 'serving'
+  AND NOT EXISTS (SELECT FROM history.users)
+  AND NOT EXISTS (SELECT FROM history.departments);
+
 -- +goose Down
 
+COMMENT ON COLUMN mirror.generation.search_version IS 'Of the code that made all of search_keys; 0 where it is not filled yet.';
 -- +goose StatementBegin
 DO $$
 DECLARE

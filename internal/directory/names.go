@@ -22,22 +22,38 @@ func NamesOf(s *State) Names {
 	if !s.Known() {
 		return Names{}
 	}
-	text := func(field string) string {
-		if t := s.text(field); t != nil {
-			return *t
-		}
-		return ""
-	}
 	switch s.Key.Kind {
 	case KindUser:
-		return Names{
-			Name: text(fieldName), EnName: text("en_name"), Nickname: text("nickname"),
-			Email: text("email"), EnterpriseEmail: text("enterprise_email"), EmployeeNo: text("employee_no"),
-			Person: true,
+		u := User{
+			Name: s.text(fieldName), EnName: s.text("en_name"), Nickname: s.text("nickname"),
+			Email: s.text("email"), EnterpriseEmail: s.text("enterprise_email"), EmployeeNo: s.text("employee_no"),
 		}
+		return u.Names()
 	case KindDepartment:
-		return Names{Name: text(fieldName), I18nName: string(s.value("i18n_name"))}
+		d := Department{Name: s.text(fieldName), I18nName: s.value("i18n_name")}
+		return d.Names()
 	default:
 		return Names{}
 	}
+}
+
+// Names is what the user is searched by.
+func (u *User) Names() Names {
+	return Names{
+		Name: orEmpty(u.Name), EnName: orEmpty(u.EnName), Nickname: orEmpty(u.Nickname),
+		Email: orEmpty(u.Email), EnterpriseEmail: orEmpty(u.EnterpriseEmail), EmployeeNo: orEmpty(u.EmployeeNo),
+		Person: true,
+	}
+}
+
+// Names is what the department is searched by.
+func (d *Department) Names() Names {
+	return Names{Name: orEmpty(d.Name), I18nName: string(d.I18nName)}
+}
+
+func orEmpty(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }

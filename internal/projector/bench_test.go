@@ -39,7 +39,7 @@ func BenchmarkProject(b *testing.B) {
 	var projecting, upserting time.Duration
 	for b.Loop() {
 		if _, err := pool.Exec(b.Context(), `
-			TRUNCATE directory.users, directory.departments, directory.memberships, directory.department_leaders, directory.fold_state, directory.sweeps, directory.search_keys,
+			TRUNCATE directory.users, directory.departments, directory.memberships, directory.department_leaders, directory.fold_state, directory.sweeps, directory.search_keys, history.search_keys,
 			         history.users, history.departments, history.memberships, history.department_leaders, mirror.reread_queue, mirror.event_log_parked;
 			DELETE FROM mirror.checkpoint;
 			DROP TABLE IF EXISTS bench_limit; CREATE TABLE bench_limit (tenant_key text, id text, doc jsonb, PRIMARY KEY (tenant_key, id));

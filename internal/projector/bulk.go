@@ -158,6 +158,7 @@ func (b *bulk) page(p decodedPage, send func(chunk) error) error {
 func (e *entity) cutEnded() *entity {
 	ended := &entity{state: e.state, edges: newEdges(nil)}
 	if n := len(e.versions) - 1; n > 0 {
+		e.followNames()
 		ended.versions = e.versions[:n]
 		e.versions = []version{e.versions[n]}
 	}
@@ -243,6 +244,7 @@ func (b *bulk) put(t *tables, send func(chunk) error) error {
 	put(b.rows, "history.departments", t.departmentVersions)
 	put(b.rows, "history.memberships", t.memberVersions)
 	put(b.rows, "history.department_leaders", t.leaderVersions)
+	put(b.rows, "history.search_keys", t.formerKeys)
 	for _, kind := range slices.Sorted(maps.Keys(t.definitions)) {
 		put(b.rows, "directory."+definitionTable(kind), t.definitions[kind].now)
 		put(b.rows, "history."+definitionTable(kind), t.definitions[kind].versions)

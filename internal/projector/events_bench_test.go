@@ -75,16 +75,22 @@ func BenchmarkEvents(b *testing.B) {
 // benchEvent is an update of somebody's title.
 func benchEvent(b testing.TB, number int64, person int) directory.Record {
 	b.Helper()
+	return benchUpdate(b, number, benchUser(b, person, 300), "job_title")
+}
+
+// benchUpdate is an update of one field of somebody who was observed.
+func benchUpdate(b testing.TB, number int64, observation directory.Record, field string) directory.Record {
+	b.Helper()
 	var seen directory.Observation
-	if err := json.Unmarshal(benchUser(b, person, 300).Payload, &seen); err != nil {
+	if err := json.Unmarshal(observation.Payload, &seen); err != nil {
 		b.Fatal(err)
 	}
 	var object map[string]any
 	if err := json.Unmarshal(seen.Object, &object); err != nil {
 		b.Fatal(err)
 	}
-	object["job_title"] = fmt.Sprint("title ", number)
-	payload, err := json.Marshal(map[string]any{"event": map[string]any{"object": object, "old_object": map[string]any{"job_title": "another"}}})
+	object[field] = fmt.Sprint("title ", number)
+	payload, err := json.Marshal(map[string]any{"event": map[string]any{"object": object, "old_object": map[string]any{field: "another"}}})
 	if err != nil {
 		b.Fatal(err)
 	}

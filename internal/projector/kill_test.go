@@ -166,7 +166,7 @@ func (b *bundle) copyLog(t *testing.T, from *bundle) {
 // event came late depends on when it was appended.
 var tables = []string{
 	"directory.users", "directory.departments", "directory.memberships", "directory.department_leaders",
-	"directory.fold_state", "directory.search_keys", "history.users", "history.departments", "history.memberships", "history.department_leaders",
+	"directory.fold_state", "directory.search_keys", "history.users", "history.departments", "history.memberships", "history.department_leaders", "history.search_keys",
 	"mirror.event_log_parked",
 }
 

@@ -78,9 +78,22 @@ func (l *life) pick(prefix string, n int) string {
 	return fmt.Sprintf("%s%d", prefix, l.random.IntN(n))
 }
 
+// name is one of few, so that names come back, and share keys and parts of them.
+func (l *life) name() string {
+	n := l.random.IntN(1000)
+	switch n % 4 {
+	case 0:
+		return fmt.Sprintf("张三%d", n%16)
+	case 1:
+		return fmt.Sprintf("%d 三", n%16)
+	default:
+		return fmt.Sprintf("Ann %d Lee", n%16)
+	}
+}
+
 func (l *life) user(r *directory.Record) {
 	r.EntityKind, r.EntityID = directory.KindUser, l.pick("ou_", 30)
-	object := map[string]any{"open_id": r.EntityID, "name": l.pick("name", 1000)}
+	object := map[string]any{"open_id": r.EntityID, "name": l.name()}
 	departments := []any{}
 	for d := range 1 + l.random.IntN(3) {
 		departments = append(departments, map[string]any{
@@ -96,7 +109,7 @@ func (l *life) user(r *directory.Record) {
 func (l *life) department(r *directory.Record) {
 	r.EntityKind, r.EntityID = directory.KindDepartment, l.pick("od-", 12)
 	object := map[string]any{
-		"open_department_id": r.EntityID, "name": l.pick("dept", 1000), "order": fmt.Sprint(l.random.IntN(100)),
+		"open_department_id": r.EntityID, "name": l.name(), "order": fmt.Sprint(l.random.IntN(100)),
 		"parent_department_id": []string{"0", l.pick("od-", 12)}[l.random.IntN(2)], // cycles and self-parents too
 		"leaders":              []any{map[string]any{"leaderType": 1, "leaderID": l.pick("ou_", 30)}, map[string]any{"leaderType": 2, "leaderID": l.pick("ou_", 30)}},
 	}

@@ -193,6 +193,7 @@ type entity struct {
 	row       bool      // the current row has to be written
 
 	named    directory.Names // as stored
+	former   map[formerKey]struct{}
 	place    directory.Place // departments: as stored, then as drawn
 	position directory.Position
 	versions []version

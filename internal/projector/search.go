@@ -35,8 +35,14 @@ func newSearchKeyRow(of directory.Key, k searchkey.Key) searchKeyRow {
 
 // searchKeys notes how the keys of an entity changed since it was loaded.
 func (t *tables) searchKeys(e *entity) {
-	names := directory.NamesOf(e.state)
-	if !e.row || names == e.named {
+	if !e.row {
+		return
+	}
+	names := e.followNames() // which change with versions only
+	for k := range e.former {
+		t.formerKeys = append(t.formerKeys, newSearchKeyRow(e.state.Key, searchkey.Key{Text: k.text, Part: k.part}))
+	}
+	if names == e.named {
 		return
 	}
 	had := map[string]searchkey.Key{}
@@ -81,10 +87,10 @@ SELECT search_version = $1
 FROM mirror.generation
 WHERE state = 'serving'`
 
-// fillSearch makes all search keys of the serving generation anew where another
-// version of the code made them, or none yet: after an upgrade, once. Everything
-// that projects waits meanwhile, some seconds for a hundred thousand people;
-// nobody who reads does.
+// fillSearch makes all search keys of the serving generation anew, those of former
+// names too, where another version of the code made them, or none yet: after an
+// upgrade, once. Everything that projects waits meanwhile, some seconds for a
+// hundred thousand people; nobody who reads does.
 func (p *Projector) fillSearch(ctx context.Context) error {
 	if ready, err := searchReady(ctx, p.pool); ready || err != nil {
 		return err
@@ -104,18 +110,24 @@ func (p *Projector) fillSearch(ctx context.Context) error {
 		if ready, err := searchReady(ctx, tx); ready || err != nil {
 			return err // somebody else was faster
 		}
-		if _, err := tx.Exec(ctx, `DELETE FROM directory.search_keys`); err != nil {
-			return err
+		for _, statement := range []string{`DELETE FROM directory.search_keys`, `DELETE FROM history.search_keys`} {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
 		}
 		for _, source := range []struct {
-			kind directory.Kind
-			sql  string
-		}{{directory.KindUser, selectUserNames}, {directory.KindDepartment, selectDepartmentNames}} {
-			n, err := fillKind(ctx, tx, source.kind, source.sql)
+			kind          directory.Kind
+			now, versions string
+		}{{directory.KindUser, selectUserNames, selectUserNamesByVersion}, {directory.KindDepartment, selectDepartmentNames, selectDepartmentNamesByVersion}} {
+			n, err := fillKind(ctx, tx, source.kind, source.now)
 			if err != nil {
 				return fmt.Errorf("of every %s: %w", source.kind, err)
 			}
-			rows += n
+			former, err := fillFormer(ctx, tx, source.kind, source.versions)
+			if err != nil {
+				return fmt.Errorf("of every %s before: %w", source.kind, err)
+			}
+			rows += n + former
 		}
 		_, err := tx.Exec(ctx, `UPDATE mirror.generation SET search_version = $1 WHERE state = 'serving'`, searchkey.Version)
 		return err
@@ -129,7 +141,7 @@ func (p *Projector) fillSearch(ctx context.Context) error {
 	return nil
 }
 
-// fillStep is how many entities are read at once.
+// fillStep is how many entities, or versions of them, are read at once.
 const fillStep = 5000
 
 // fillKind makes the keys of all entities of a kind, step by step in the order of
@@ -144,9 +156,7 @@ func fillKind(ctx context.Context, tx pgx.Tx, kind directory.Kind, sql string) (
 		if err != nil {
 			return 0, err
 		}
-		read, err := pgx.ForEachRow(found, []any{
-			&tenant, &id, &names.Name, &names.EnName, &names.Nickname, &names.I18nName, &names.Email, &names.EnterpriseEmail, &names.EmployeeNo,
-		}, func() error {
+		read, err := pgx.ForEachRow(found, append([]any{&tenant, &id}, nameColumns(&names)...), func() error {
 			for _, k := range searchkey.Of(names) {
 				keys = append(keys, []any{tenant, string(kind), id, k.Text, k.Part, k.Sensitive})
 			}
@@ -166,16 +176,26 @@ func fillKind(ctx context.Context, tx pgx.Tx, kind directory.Kind, sql string) (
 	}
 }
 
+// nameColumns takes the columns that userNames and departmentNames select.
+func nameColumns(n *directory.Names) []any {
+	return []any{&n.Name, &n.EnName, &n.Nickname, &n.I18nName, &n.Email, &n.EnterpriseEmail, &n.EmployeeNo}
+}
+
+const (
+	userNames = `coalesce(name, ''), coalesce(en_name, ''), coalesce(nickname, ''), '',
+       coalesce(email, ''), coalesce(enterprise_email, ''), coalesce(employee_no, '')`
+	departmentNames = `coalesce(name, ''), '', '', coalesce(i18n_name::text, ''), '', '', ''`
+)
+
 const selectUserNames = `
-SELECT tenant_key, open_id, coalesce(name, ''), coalesce(en_name, ''), coalesce(nickname, ''), '',
-       coalesce(email, ''), coalesce(enterprise_email, ''), coalesce(employee_no, '')
+SELECT tenant_key, open_id, ` + userNames + `
 FROM directory.users
 WHERE (tenant_key, open_id) > ($1, $2)
 ORDER BY tenant_key, open_id
 LIMIT $3`
 
 const selectDepartmentNames = `
-SELECT tenant_key, open_department_id, coalesce(name, ''), '', '', coalesce(i18n_name::text, ''), '', '', ''
+SELECT tenant_key, open_department_id, ` + departmentNames + `
 FROM directory.departments
 WHERE (tenant_key, open_department_id) > ($1, $2)
 ORDER BY tenant_key, open_department_id

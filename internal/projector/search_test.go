@@ -3,12 +3,14 @@ package projector_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/directory/searchkey"
 	"github.com/orgmirror/orgmirror/internal/projector"
 )
 
@@ -42,6 +44,19 @@ func TestSearchKeysFollowNames(t *testing.T) {
 	want("rebuilt", "e1, si part, zhangsi, zs, 四 part, 张四")
 }
 
+// fillSearch starts the projector, which makes the keys that another version made.
+func (b *bundle) fillSearch(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- b.projector.Run(ctx) }()
+	b.waitFor(t, `SELECT search_version = `+strconv.Itoa(searchkey.Version)+` FROM mirror.generation WHERE state = 'serving'`)
+	cancel()
+	if err := <-ran; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSearchKeysAreFilled upgrades: the tables are full, and nothing is in
 // search_keys, or what an older version put there.
 func TestSearchKeysAreFilled(t *testing.T) {
@@ -49,6 +64,8 @@ func TestSearchKeysAreFilled(t *testing.T) {
 	for _, stale := range []string{
 		`DELETE FROM directory.search_keys`,
 		`UPDATE directory.search_keys SET key = 'old ' || key`,
+		`DELETE FROM history.search_keys`,
+		`UPDATE history.search_keys SET key = 'old ' || key`,
 	} {
 		b := setup(t)
 		b.company(t, 5, 500)
@@ -57,7 +74,7 @@ func TestSearchKeysAreFilled(t *testing.T) {
 		if _, err := b.projector.Verify(t.Context(), projector.VerifyOptions{}); !errors.Is(err, projector.ErrDifferent) {
 			t.Errorf("keys that should be right and are not: %v, want %v", err, projector.ErrDifferent)
 		}
-		b.exec(t, `UPDATE mirror.generation SET search_version = 0`)
+		b.exec(t, `UPDATE mirror.generation SET search_version = 1`)
 		if result, err := b.projector.Verify(t.Context(), projector.VerifyOptions{}); err != nil {
 			t.Errorf("keys of another version count as a difference: %v: %+v", err, result)
 		}
@@ -65,14 +82,7 @@ func TestSearchKeysAreFilled(t *testing.T) {
 			t.Errorf("keys of another version count as a difference: %v: %+v", err, result)
 		}
 
-		ctx, cancel := context.WithCancel(t.Context())
-		ran := make(chan error, 1)
-		go func() { ran <- b.projector.Run(ctx) }()
-		b.waitFor(t, `SELECT search_version > 0 FROM mirror.generation WHERE state = 'serving'`)
-		cancel()
-		if err := <-ran; err != nil {
-			t.Error(err)
-		}
+		b.fillSearch(t)
 		if diff := cmp.Diff(before, contents(t, b.pool)); diff != "" {
 			t.Errorf("filled (-before +after):\n%s", diff)
 		}

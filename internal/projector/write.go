@@ -54,7 +54,7 @@ type tables struct {
 	userEnds, departmentEnds        []endingRow
 	memberEnds, leaderEnds          []endingRow
 	membersGone, leadersGone        []endingRow
-	keys, keysGone                  []searchKeyRow
+	keys, keysGone, formerKeys      []searchKeyRow
 	definitions                     map[directory.Kind]*definitionRows
 }
 
@@ -179,6 +179,7 @@ func (f *folded) queue(b *batch) error {
 	b.add(upsertLeaders, len(t.leaders), t.leaders)
 	b.add(deleteSearchKeys, len(t.keysGone), t.keysGone)
 	b.add(upsertSearchKeys, len(t.keys), t.keys)
+	b.add(insertFormerKeys, len(t.formerKeys), t.formerKeys)
 	t.queueDefinitions(b)
 	b.addStates(f.entities)
 	b.add(upsertSweeps, len(f.sweeps), f.sweeps)

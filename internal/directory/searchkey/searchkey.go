@@ -20,8 +20,9 @@ import (
 	"github.com/orgmirror/orgmirror/internal/directory"
 )
 
-// Version is of the keys that [Of] makes: another one asks for all of them anew.
-const Version = 1
+// Version is of the keys that [Of] makes and that the tables keep, those of now and,
+// since 2, those of former names: another one asks for all of them anew.
+const Version = 2
 
 // Key is something that an entity is found by.
 type Key struct {
