@@ -29,7 +29,10 @@ type Change struct {
 	Shown  []string
 	Claim  Claim
 	Reason Reason // with ClaimGone
-	Hints  []Hint
+	// Went is set with ClaimGone where the record tells of the going itself, and
+	// not that somebody is gone.
+	Went  bool
+	Hints []Hint
 	// Event is set where Feishu pushed the record; a re-read must be sent
 	// later than it, or its answer loses.
 	Event bool

@@ -282,6 +282,8 @@ func (d *decoder) status(o, old object, certain bool) (here bool) {
 		switch {
 		case flag.field == goneField && is:
 			d.claimGone(reason)
+			was := asFlag(before.get(flag.name))
+			d.change.Went = was != nil && !*was
 		case flag.field == goneField:
 			here = true
 		case flag.name == flagExited:

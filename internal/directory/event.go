@@ -83,6 +83,7 @@ func (d *decoder) updated(o, old object) {
 func (d *decoder) deleted(old object) {
 	field, reason := goneFlag(d.kind)
 	d.claimGone(reason)
+	d.change.Went = true
 	d.set(field, jsonTrue, true)
 	if d.kind != KindUser {
 		return

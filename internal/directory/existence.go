@@ -8,7 +8,8 @@ import (
 // existence is what was said about whether an entity is there: the newest
 // "exists" and every "gone" that is newer, oldest first. The last one counts,
 // and those before it tell since when: what left in May and is seen to be gone
-// in June left in May. Older claims can never matter again, so the same claims
+// in June left in May; but who left in May and leaves again in June came back in
+// between, of which Feishu need not tell. Older claims can never matter again, so the same claims
 // leave the same ones in whatever order they come.
 //
 // It is never changed in place: clones share it.
@@ -16,6 +17,7 @@ type existence []claim
 
 type claim struct {
 	reason Reason // ReasonNone: it exists
+	went   bool   // of a record that tells of the going itself
 	stamp  Stamp
 }
 
@@ -28,17 +30,19 @@ func (e existence) last() claim {
 	return e[len(e)-1]
 }
 
-// since returns when what counts began: the first of the last claims that give
-// the same reason.
-func (e existence) since() time.Time {
-	i := len(e) - 1
-	for i > 0 && e[i-1].reason == e[i].reason {
-		i--
+// since returns when what counts began: of the last claims that give the same
+// reason the last that tells of the going itself, else the first.
+func (e existence) since() (at time.Time) {
+	for _, c := range slices.Backward(e) {
+		if c.reason != e.last().reason {
+			break
+		}
+		at = c.stamp.Time
+		if c.went {
+			break
+		}
 	}
-	if i < 0 {
-		return time.Time{}
-	}
-	return e[i].stamp.Time
+	return at
 }
 
 // with returns existence after one more claim, and whether that made a

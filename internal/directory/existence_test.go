@@ -138,13 +138,17 @@ func TestADepartmentWhoseParentIsHiddenIsUnderTheRoot(t *testing.T) {
 	}
 }
 
-func TestGoneSinceTheFirstThatSaidSo(t *testing.T) {
+func TestGoneSinceTheLastDepartureOrTheFirstThatSaidSo(t *testing.T) {
 	t.Parallel()
 	here := listed(1, `{"open_id":"ou_1"}`)
 	left := deleted(100, `{"open_id":"ou_1"}`, `{}`)
 	seen := answered(500, `{"open_id":"ou_1","status":{"is_resigned":true}}`)
 	carried := updated(700, `{"open_id":"ou_1","status":{"is_resigned":true}}`, `{}`)
 	back := listed(310, `{"open_id":"ou_1"}`)
+	// Of somebody who comes back Feishu need not tell.
+	again := deleted(600, `{"open_id":"ou_1"}`, `{"open_id":"ou_1","department_ids":[]}`)
+	named := updated(600, `{"open_id":"ou_1","status":{"is_resigned":true}}`, `{"status":{"is_resigned":false}}`)
+	early := answered(105, `{"open_id":"ou_1","status":{"is_resigned":true}}`) // counts at 95
 	for _, c := range []struct {
 		name    string
 		records []directory.Record
@@ -152,6 +156,9 @@ func TestGoneSinceTheFirstThatSaidSo(t *testing.T) {
 	}{
 		{"who left and is seen to be gone later left when they left", []directory.Record{here, left, seen, carried}, at(100)},
 		{"who left, came back and is gone again left the second time", []directory.Record{here, left, back, seen, carried}, at(490)},
+		{"who left again had come back unheard", []directory.Record{here, left, seen, again, carried}, at(600)},
+		{"who left again by an update had come back unheard", []directory.Record{here, left, seen, named, carried}, at(600)},
+		{"who is seen to be gone within the margin left when they left", []directory.Record{here, early, left}, at(100)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

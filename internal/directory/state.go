@@ -150,7 +150,7 @@ func doubtful(a, b cell) bool {
 
 // exist adds what a change says about existence.
 func (s *State) exist(c Change, e *Effect) {
-	claim := claim{reason: c.Reason, stamp: Stamp{Time: c.Time, Changed: 1, EventID: c.EventID}}
+	claim := claim{reason: c.Reason, went: c.Went, stamp: Stamp{Time: c.Time, Changed: 1, EventID: c.EventID}}
 	if c.Claim == ClaimWeak {
 		// Counts only where nothing else was heard: time zero loses to all.
 		claim.stamp = Stamp{Time: time.UnixMicro(0).UTC(), EventID: c.EventID}

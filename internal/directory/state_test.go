@@ -126,7 +126,7 @@ func TestAStateRoundTripsByteForByte(t *testing.T) {
 	t.Parallel()
 	for name, records := range map[string][]directory.Record{
 		"nothing":    nil,
-		"everything": {listed(1, benchUser, "geo"), missing(90, zhang, outOfRange), missing(120, zhang, resigned), updated(99, `{"open_id":"ou_1","city":"<&>\u2028\n\"\\\u001f"}`, `{"city":"x","name":"y"}`)},
+		"everything": {listed(1, benchUser, "geo"), missing(90, zhang, outOfRange), missing(120, zhang, resigned), deleted(130, `{"open_id":"ou_1"}`, `{}`), updated(99, `{"open_id":"ou_1","city":"<&>\u2028\n\"\\\u001f"}`, `{"city":"x","name":"y"}`)},
 		"cleared":    {updated(1, `{"open_id":"ou_1"}`, `{"city":"x"}`)},
 		"unheard of": {answered(1, `{"open_id":"ou_1","a\"\\<\u2029":{"b":[1,-2.5e-3,true,null,"\u0000"]}}`)},
 	} {

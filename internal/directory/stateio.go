@@ -11,7 +11,7 @@ import (
 //
 //	{"s":[{"t":micros,"c":1,"i":"event id"} ...],     stamps; c is left out where 0
 //	 "f":{"name":{"s":0,"v":"value"} ...},            fields; v is left out where cleared
-//	 "e":[{"s":0,"r":"RESIGNED"} ...]}                existence; r is left out where it exists
+//	 "e":[{"s":0,"r":"RESIGNED","w":1} ...]}          existence; r is left out where it exists, w where it did not go just then
 //
 // It is written and read by hand: a projector does that for every entity of
 // every page.
@@ -47,6 +47,9 @@ func (s *State) MarshalJSON() ([]byte, error) {
 		b = point(b, c.stamp)
 		if c.reason != ReasonNone {
 			b = appendQuoted(append(b, `,"r":`...), string(c.reason))
+		}
+		if c.went {
+			b = append(b, `,"w":1`...)
 		}
 		b = append(b, '}')
 	}
@@ -166,7 +169,7 @@ func readExistence(raw []byte, stamps []Stamp) (e existence, err error) {
 		if err != nil {
 			return nil, err
 		}
-		c := claim{}
+		c := claim{went: string(o.get("w")) == "1"}
 		if c.stamp, err = stampAt(stamps, o.get("s")); err != nil {
 			return nil, err
 		}

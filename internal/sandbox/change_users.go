@@ -42,6 +42,9 @@ func (o *organisation) changeUser(u *User, next User) error {
 	}
 	before, what := u.clone(), changed
 	o.unlink(u)
+	if next.Status.IsResigned && !before.Status.IsResigned {
+		o.resignedAt[u.OpenID] = o.now
+	}
 	*u = next
 	o.link(u)
 	switch {
@@ -53,7 +56,6 @@ func (o *organisation) changeUser(u *User, next User) error {
 	after := u.clone()
 	o.recordUser(what, &before, &after, false)
 	if what == deleted {
-		o.resignedAt[u.OpenID] = o.now
 		o.forget(u)
 	}
 	return nil

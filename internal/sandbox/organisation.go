@@ -80,43 +80,6 @@ type descendants struct {
 	nodes     []*node
 }
 
-// lookup finds people by something that is unique among those who are here.
-type lookup struct {
-	current map[string]*User
-	left    map[string]*User // people who resigned, the last one of each key
-}
-
-func newLookup() lookup {
-	return lookup{current: map[string]*User{}, left: map[string]*User{}}
-}
-
-func (l lookup) add(key string, u *User) {
-	switch {
-	case key == "":
-	case u.Status.IsResigned:
-		l.left[key] = u
-	default:
-		l.current[key] = u
-	}
-}
-
-func (l lookup) remove(key string, u *User) {
-	if l.current[key] == u {
-		delete(l.current, key)
-	}
-	if l.left[key] == u {
-		delete(l.left, key)
-	}
-}
-
-// any prefers the person who is here to one who left.
-func (l lookup) any(key string) *User {
-	if u := l.current[key]; u != nil {
-		return u
-	}
-	return l.left[key]
-}
-
 func newOrganisation(tenant Tenant, seed uint64) *organisation {
 	o := &organisation{
 		tenant:      tenant,
@@ -163,9 +126,10 @@ func (o *organisation) link(u *User) {
 func (o *organisation) index(u *User) {
 	o.users[u.OpenID] = u
 	o.byUnion[u.UnionID] = u
-	o.byUserID.add(u.UserID, u)
-	o.byMobile.add(u.Mobile, u)
-	o.byEmail.add(u.Email, u)
+	left := o.resignedAt[u.OpenID]
+	o.byUserID.add(u.UserID, u, left)
+	o.byMobile.add(u.Mobile, u, left)
+	o.byEmail.add(u.Email, u, left)
 }
 
 // unlink is the opposite of link; it must see the person as link saw them.

@@ -51,7 +51,6 @@ func (o *organisation) copy() *organisation {
 	c := &all
 	c.changes, c.employeeTypes, c.customAttrs = nil, nil, nil
 	c.users, c.byUnion = make(map[string]*User, len(o.users)), make(map[string]*User, len(o.users))
-	c.byUserID, c.byMobile, c.byEmail = newLookup(), newLookup(), newLookup()
 	c.departments, c.byCustom = make(map[string]*node, len(o.departments)), make(map[string]*node, len(o.departments))
 	c.resignedAt = maps.Clone(o.resignedAt)
 	c.groups, c.units = map[string]*Group{}, map[string]*Unit{}
@@ -60,14 +59,7 @@ func (o *organisation) copy() *organisation {
 		c.users[id] = &copied
 		c.byUnion[u.UnionID] = &copied
 	}
-	for _, l := range [][2]lookup{{o.byUserID, c.byUserID}, {o.byMobile, c.byMobile}, {o.byEmail, c.byEmail}} {
-		for key, u := range l[0].current {
-			l[1].current[key] = c.users[u.OpenID]
-		}
-		for key, u := range l[0].left {
-			l[1].left[key] = c.users[u.OpenID]
-		}
-	}
+	c.byUserID, c.byMobile, c.byEmail = o.byUserID.copy(c.users), o.byMobile.copy(c.users), o.byEmail.copy(c.users)
 	c.root = c.copyNode(o.root, nil)
 	for id, g := range o.groups {
 		copied := g.clone()

@@ -1,6 +1,7 @@
 package sandbox_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"testing"
@@ -91,6 +92,52 @@ func TestResurrectUser(t *testing.T) {
 	c.add(30*24*time.Hour + time.Second)
 	k.token = k.newToken()
 	back(nil).wantCode(t, 400, 44028)
+}
+
+// Of the people who had an id one after the other the one who is here has it, else
+// who left last.
+func TestUserIDsThatWereGivenAway(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	k := start(t, sandbox.Config{Clock: c.now})
+	leave := func(u sandbox.User) {
+		t.Helper()
+		c.add(time.Second)
+		k.do(http.MethodDelete, usersPath+"/"+u.OpenID, nil).wantCode(t, 200, 0)
+	}
+	hire := func(name string) sandbox.User {
+		t.Helper()
+		return k.user(sandbox.User{Name: name, UserID: "id", Mobile: "+8613800000001"})
+	}
+	has := func(want sandbox.User, when string) {
+		t.Helper()
+		if got := userOf(t, k.get(usersPath+"/id", "user_id_type", "user_id")); got["open_id"] != want.OpenID {
+			t.Errorf("%s: %v has the user_id, want %s", when, got["name"], want.Name)
+		}
+		var found struct {
+			UserList []struct {
+				UserID string `json:"user_id"`
+			} `json:"user_list"`
+		}
+		r := k.do(http.MethodPost, usersPath+"/batch_get_id", object{"mobiles": []string{"13800000001"}, "include_resigned": true})
+		if err := json.Unmarshal(r.Data, &found); err != nil || len(found.UserList) != 1 || found.UserList[0].UserID != want.OpenID {
+			t.Errorf("%s: the mobile finds %s, want %s", when, r.raw, want.Name)
+		}
+	}
+	first := hire("甲")
+	leave(first)
+	second := hire("乙")
+	has(second, "while the second is here")
+	leave(second)
+	has(second, "when the second left")
+	k.do(http.MethodPatch, usersPath+"/"+first.OpenID, object{"description": "旧"}).wantCode(t, 200, 0)
+	has(second, "when something of the first changed")
+	k.do(http.MethodPost, usersPath+"/"+second.OpenID+"/resurrect", nil).wantCode(t, 200, 0)
+	k.do(http.MethodPatch, usersPath+"/"+second.OpenID+"/update_user_id", object{"new_user_id": "other"}).wantCode(t, 200, 0)
+	k.do(http.MethodPatch, usersPath+"/"+second.OpenID, object{"mobile": "+8613800000002"}).wantCode(t, 200, 0)
+	has(first, "when the second is here with others")
+	k.do(http.MethodPost, usersPath+"/"+first.OpenID+"/resurrect", nil).wantCode(t, 200, 0)
+	has(first, "when the first is back")
 }
 
 func TestIndependentUsers(t *testing.T) {

@@ -143,18 +143,25 @@ func (p *pair) serve(t *testing.T, cfg config.Config, db *Database) {
 	})
 }
 
+// furnished is the id of a group or unit that a company was given.
+func furnished(what, key string, n int) string {
+	return fmt.Sprintf("%s%s%d", what, strings.ReplaceAll(key, "_", ""), n)
+}
+
 // furnish gives a company two more groups, with its first two people and departments
-// by id, and two more units: enough for second pages.
+// by id, and two more units: enough for second pages; and a custom attribute.
 func (p *pair) furnish(t *testing.T, key string) {
 	t.Helper()
 	truth := p.of[key].Truth()
 	people, departments := slices.Sorted(maps.Keys(truth.Users))[:2], slices.Sorted(maps.Keys(truth.Departments))[:2]
 	for n := range 2 {
-		_, err := p.of[key].AddGroup(sandbox.Group{ID: fmt.Sprintf("g%s%d", strings.ReplaceAll(key, "_", ""), n), Name: fmt.Sprintf("group %d of %s", n, key), Type: 1, Users: people, Departments: departments})
+		_, err := p.of[key].AddGroup(sandbox.Group{ID: furnished("g", key, n), Name: fmt.Sprintf("group %d of %s", n, key), Type: 1, Users: people, Departments: departments})
 		must(t, err)
-		_, err = p.of[key].AddUnit(sandbox.Unit{UnitID: fmt.Sprintf("unit%s%d", strings.ReplaceAll(key, "_", ""), n), Name: fmt.Sprintf("unit %d of %s", n, key), UnitType: fmt.Sprint("kind", n)})
+		_, err = p.of[key].AddUnit(sandbox.Unit{UnitID: furnished("unit", key, n), Name: fmt.Sprintf("unit %d of %s", n, key), UnitType: fmt.Sprint("kind", n)})
 		must(t, err)
 	}
+	_, err := p.of[key].AddCustomAttr(sandbox.CustomAttrDefinition{Type: "TEXT", I18nName: []sandbox.Text{{Locale: "zh_cn", Value: "attribute of " + key}}})
+	must(t, err)
 }
 
 // change renames two departments of a company and gives its people another title, so

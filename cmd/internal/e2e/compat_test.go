@@ -92,7 +92,10 @@ func startCompat(t *testing.T, seed uint64) *compatRun {
 	var err error
 	l.server, err = sandbox.Start(t.Context(), sandbox.Config{
 		People: 120, Departments: 25, Seed: seed, AppID: newApp(),
-		Options:  sandbox.Options{EventOptions: sandbox.EventOptions{UnreadableChanges: true, UncarriedChanges: true, SiblingEvents: true}, FollowUpEvents: true},
+		Options: sandbox.Options{ // whatever happens is told: of the rest the mirror hears by the next sweep
+			EventOptions:   sandbox.EventOptions{UnreadableChanges: true, UncarriedChanges: true, SiblingEvents: true, ResurrectEvent: sandbox.ResurrectAsUpdated},
+			FollowUpEvents: true,
+		},
 		Delivery: sandbox.Delivery{RetryScale: 0.003, Parallel: 8, History: 1_000_000},
 	})
 	if err != nil {

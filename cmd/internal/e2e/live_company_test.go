@@ -26,6 +26,7 @@ type liveCompany struct {
 	part   bool           // the app never sees everybody
 	number int
 	never  []string // kinds of changes that are not made
+	told   bool     // nothing happens of which no app is told
 
 	// As of a moment ago.
 	people, gone, departments, types, attrs []string
@@ -55,7 +56,7 @@ func (c *liveCompany) live(ctx context.Context, changes int, silently bool) {
 	ticker := time.NewTicker(time.Second / changesASecond)
 	defer ticker.Stop()
 	acts := c.writes()
-	if silently {
+	if c.told = !silently; silently {
 		acts = append(acts, c.silentActs()...)
 	}
 	acts = slices.DeleteFunc(acts, func(a liveAct) bool { return slices.Contains(c.never, a.name) })
@@ -154,21 +155,33 @@ func (c *liveCompany) new(what string) string {
 	return fmt.Sprint(what, c.number)
 }
 
+// changePerson lets an administrator change somebody. Who has left since the last
+// look stays as they are, where apps are to be told of everything: of who is gone
+// they hear no more.
+func (c *liveCompany) changePerson(change func(*sandbox.User)) bool {
+	return c.server.ChangeUser(c.one(c.people), func(u *sandbox.User) {
+		was := *u
+		if change(u); was.Status.IsResigned && c.told {
+			*u = was
+		}
+	}) == nil
+}
+
 // administration is what the admin console does and apps are told of.
 func (c *liveCompany) administration() []liveAct {
 	return []liveAct{
 		{"person's other fields", func() bool {
-			return c.server.ChangeUser(c.one(c.people), func(u *sandbox.User) {
+			return c.changePerson(func(u *sandbox.User) {
 				u.JobLevelID, u.JobFamilyID = pick(c.random, "", c.new("level")), pick(c.random, "", c.new("family"))
 				u.AvatarKey, u.IsTenantManager = pick(c.random, "", c.new("v2_")), c.random.IntN(4) == 0
 				u.Geo, u.MobileVisible = pick(c.random, "", "cn", "sg"), c.random.IntN(2) == 0
 				u.EnterpriseEmail = pick(c.random, "", c.new("e")+"@corp.example.com")
-			}) == nil
+			})
 		}},
 		{"person's flags", func() bool {
-			return c.server.ChangeUser(c.one(c.people), func(u *sandbox.User) {
+			return c.changePerson(func(u *sandbox.User) {
 				u.Status = sandbox.Status{IsActivated: c.random.IntN(3) > 0, IsFrozen: c.random.IntN(3) == 0, IsUnjoin: c.random.IntN(4) == 0}
-			}) == nil
+			})
 		}},
 		{"person's custom attributes", func() bool {
 			definition, err := c.server.CustomAttr(c.one(c.attrs))
@@ -185,12 +198,12 @@ func (c *liveCompany) administration() []liveAct {
 			default:
 				return false
 			}
-			return c.server.ChangeUser(c.one(c.people), func(u *sandbox.User) {
+			return c.changePerson(func(u *sandbox.User) {
 				u.CustomAttrs = slices.DeleteFunc(slices.Clone(u.CustomAttrs), func(a sandbox.CustomAttr) bool { return a.ID == definition.ID })
 				if c.random.IntN(4) > 0 {
 					u.CustomAttrs = append(u.CustomAttrs, sandbox.CustomAttr{ID: definition.ID, Type: definition.Type, Value: value})
 				}
-			}) == nil
+			})
 		}},
 		{"person erased", func() bool { return c.random.IntN(3) == 0 && c.server.EraseUser(c.one(c.people)) == nil }},
 		{"employee type removed", func() bool { return c.random.IntN(2) == 0 && c.server.RemoveEmployeeType(c.one(c.types)) == nil }},

@@ -72,14 +72,21 @@ func setup(t testing.TB) *bundle {
 
 // start makes a service on the bundle's database; a second one takes the place of
 // the first, as after a restart.
-func (b *bundle) start(clients string) {
+func (b *bundle) start(clients string, configure ...func(*query.Config)) {
 	b.t.Helper()
 	log, err := eventlog.Open(b.t.Context(), b.pool, eventlog.Options{})
 	must(b.t, err)
 	b.t.Cleanup(func() { must(b.t, log.Close()) })
 	known, err := query.ParseClients(clients)
 	must(b.t, err)
-	b.service, err = query.New(b.t.Context(), query.Config{Pool: b.pool, Log: log, Clients: known, MaxWait: b.maxWait, Timeout: time.Minute})
+	cfg := query.Config{
+		Pool: b.pool, Log: log, Clients: known, MaxWait: b.maxWait, Timeout: time.Minute,
+		Logger: slog.New(slog.NewJSONHandler(b.logged, &slog.HandlerOptions{Level: slog.LevelError})), // the audit is there nonetheless
+	}
+	for _, change := range configure {
+		change(&cfg)
+	}
+	b.service, err = query.New(b.t.Context(), cfg)
 	must(b.t, err)
 	b.t.Cleanup(b.service.Close)
 	b.metrics = prometheus.NewRegistry()
