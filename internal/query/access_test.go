@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/orgmirror/orgmirror/internal/directory/searchkey"
 	"github.com/orgmirror/orgmirror/internal/query"
 	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
@@ -29,14 +30,34 @@ var sensitive = []string{"mobile", "email", "enterprise_email", "employee_no", "
 func TestSensitiveFields(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil, "small", "resources")
+	wantSensitive(t, b, everyRead(t, b, ""))
+}
 
+func TestSensitiveFieldsOfThePast(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil, "small", "resources", "past")
+	b.exec(t, `UPDATE mirror.generation SET search_version = $1`, searchkey.Version)
+	b.exec(t, `INSERT INTO history.search_keys VALUES ('t', 'user', false, 'an', 'ou_ann')`)
+	calls := map[string]func(context.Context) (any, error){}
+	for name, q := range questions(t) {
+		if q.method.Input().Fields().ByName("as_of") != nil {
+			request := atMoment(q.request, moments["as_of_position"])
+			calls[name] = func(ctx context.Context) (any, error) { return q.ask(ctx, b, request) }
+		}
+	}
+	wantSensitive(t, b, calls)
+}
+
+// wantSensitive checks which clients see sensitive fields in the answers.
+func wantSensitive(t *testing.T, b *bundle, calls map[string]func(context.Context) (any, error)) {
+	t.Helper()
 	for _, test := range []struct {
 		client string
 		sees   bool
 	}{{"reads", false}, {"runs", false}, {"sees", true}, {"all", true}} {
 		t.Run(test.client, func(t *testing.T) {
 			t.Parallel()
-			for name, call := range everyRead(t, b, "") {
+			for name, call := range calls {
 				answer, err := call(as(t, test.client))
 				if err != nil {
 					t.Fatalf("%s: %v", name, err)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/orgmirror/orgmirror/internal/directory/searchkey"
 	"github.com/orgmirror/orgmirror/internal/query"
 )
 
@@ -24,6 +26,34 @@ UPDATE directory.users
 SET email = 'other' || md5(open_id) || '@private.example', enterprise_email = 'other' || md5(open_id) || '@corp.example',
     mobile = '+4477' || (position * 7919 % 1000), employee_no = md5(open_id), gender = 3 - coalesce(gender, 0),
     custom_attrs = jsonb_build_array(jsonb_build_object('id', 'C-9', 'type', 'TEXT', 'value', jsonb_build_object('text', md5(open_id))))`
+
+// moreHistory is what the small company's history does not have.
+const moreHistory = `
+UPDATE history.users AS v
+SET dotted_line_leader_user_ids = u.dotted_line_leader_user_ids
+FROM directory.users AS u
+WHERE u.tenant_key = v.tenant_key AND u.open_id = v.open_id;
+
+INSERT INTO history.groups (tenant_key, group_id, name, type, attributes, removed_at, from_position, valid_from)
+SELECT tenant_key, group_id, name, type, attributes, removed_at, position, now() - interval '150 minutes'
+FROM directory.groups;
+
+INSERT INTO history.group_members (tenant_key, group_id, member_type, member_id, removed_at, from_position, valid_from)
+SELECT tenant_key, group_id, member_type, member_id, removed_at, position, now() - interval '150 minutes'
+FROM directory.group_members;
+
+INSERT INTO history.memberships (tenant_key, open_department_id, open_id, is_primary_dept, from_position, valid_from)
+SELECT tenant_key, open_department_id, open_id, is_primary_dept, position, now() - interval '150 minutes'
+FROM directory.memberships`
+
+// What somebody was found by in the past is withheld too.
+const formerSecrets = `
+DELETE FROM history.search_keys;
+INSERT INTO history.search_keys
+SELECT DISTINCT v.tenant_key, 'user', false, lower(k.key), v.open_id
+FROM history.users AS v
+CROSS JOIN unnest(ARRAY[v.email, v.enterprise_email, v.employee_no]) AS k (key)
+WHERE k.key IS NOT NULL`
 
 // secrets are Ann's withheld values, and beginnings of them.
 var secrets = []string{
@@ -101,7 +131,8 @@ func variants(request proto.Message) []proto.Message {
 	return all
 }
 
-// answers asks everything that can be asked as a client, and writes down what comes.
+// answers asks everything that can be asked as a client, of now and of the past, and
+// writes down what comes.
 func (b *bundle) answers(t *testing.T, client string) map[string][]string {
 	t.Helper()
 	all := map[string][]string{}
@@ -109,6 +140,11 @@ func (b *bundle) answers(t *testing.T, client string) map[string][]string {
 	for name, q := range questions(t) {
 		for _, request := range variants(q.request) {
 			all[name] = append(all[name], fmt.Sprintf("%v\n%s", request, b.heard(ctx, q, request)))
+			if position := q.method.Input().Fields().ByName("as_of_position"); position != nil {
+				then := proto.Clone(request)
+				then.ProtoReflect().Set(position, protoreflect.ValueOfInt64(95))
+				all[name+" then"] = append(all[name+" then"], fmt.Sprintf("%v\n%s", then, b.heard(ctx, q, then)))
+			}
 		}
 	}
 	return all
@@ -133,11 +169,15 @@ func (b *bundle) heard(ctx context.Context, q question, request proto.Message) s
 func TestNobodyInfersWhatIsWithheld(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil, "small", "resources")
+	b.exec(t, `UPDATE mirror.generation SET search_version = $1`, searchkey.Version)
+	b.exec(t, moreHistory)
+	b.exec(t, formerSecrets)
 	before := map[string]map[string][]string{}
 	for _, client := range []string{"reads", "runs", "sees"} {
 		before[client] = b.answers(t, client)
 	}
 	b.exec(t, otherSecrets)
+	b.exec(t, formerSecrets)
 	query.FillSearch(t, b.pool)
 	for _, client := range []string{"reads", "runs"} {
 		for name, now := range b.answers(t, client) {
@@ -150,7 +190,7 @@ func TestNobodyInfersWhatIsWithheld(t *testing.T) {
 	}
 	all := questions(t)
 	for name, now := range b.answers(t, "sees") {
-		if out := all[name].method.Output(); (mayHold(out, "User") || mayHold(out, "UserIds")) && slices.Equal(now, before["sees"][name]) {
+		if out := all[strings.TrimSuffix(name, " then")].method.Output(); (mayHold(out, "User") || mayHold(out, "UserIds")) && slices.Equal(now, before["sees"][name]) {
 			t.Errorf("who sees everything sees no change by %s: nothing is tested", name)
 		}
 	}
