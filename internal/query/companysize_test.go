@@ -24,3 +24,13 @@ func companyOf(tb testing.TB, people int) string {
 		"(1, 1500)", "(1, "+strconv.Itoa(departments)+")",
 	).Replace(string(text))
 }
+
+// historyOf is the history of that company.
+func historyOf(tb testing.TB, people int) string {
+	tb.Helper()
+	text, err := os.ReadFile("testdata/history.sql")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return strings.NewReplacer("20000", strconv.Itoa(people), "120000", strconv.Itoa(6*people)).Replace(string(text))
+}

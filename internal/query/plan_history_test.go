@@ -19,14 +19,10 @@ func TestPlansOfHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	history, err := os.ReadFile("testdata/history.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	fresh, _, _ := strings.Cut(string(company), "ANALYZE")
 	for name, fill := range map[string]string{
-		"fresh":    fresh + string(history),
-		"analyzed": string(company) + string(history) + "ANALYZE history.users, history.departments, history.department_leaders",
+		"fresh":    fresh + historyOf(t, 20_000),
+		"analyzed": string(company) + historyOf(t, 20_000) + "ANALYZE history.users, history.departments, history.department_leaders",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -98,16 +94,12 @@ func TestPlansOfThePast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	history, err := os.ReadFile("testdata/history.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var rows string
 	for _, text := range []string{companyOf(t, 20_000), string(resources)} {
 		some, _, _ := strings.Cut(text, "ANALYZE")
 		rows += some
 	}
-	rows += string(history)
+	rows += historyOf(t, 20_000)
 	for name, fill := range map[string]string{"fresh": rows, "analyzed": rows + "; ANALYZE"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -3,17 +3,21 @@ package e2e_test
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/orgmirror/orgmirror/internal/postgres/pgtest"
+	"github.com/orgmirror/orgmirror/internal/sandbox"
 )
 
 // anyPort lets a service find its own ports.
@@ -109,6 +113,65 @@ func TestServeBeforeTheFirstBackfillAndDuringIt(t *testing.T) {
 	r := run(t, environment("MIRROR_ADDR="+s.grpc, "MIRROR_CLIENT=tester:wrong"), binary("mirror"), "tree")
 	if r.code != 3 || !strings.Contains(r.stderr, "MIRROR_API_CLIENTS") {
 		t.Errorf("wrong client: exit code %d, %s", r.code, r.stderr)
+	}
+}
+
+// TestAskingThePast asks the commands and REST how it was before somebody was renamed
+// and somebody left.
+func TestAskingThePast(t *testing.T) {
+	t.Parallel()
+	server, settings := upstream(t, 80, 8)
+	env := environment(append(settings, "MIRROR_DATABASE_URL="+pgtest.URL(t))...)
+	backfill(t, env)
+	users := server.Truth().Users
+	before := users[slices.Min(slices.Collect(maps.Keys(users)))]
+	s := serve(t, env)
+	ask := environment("MIRROR_ADDR="+s.grpc, "MIRROR_CLIENT="+client)
+	_, status := get(t, s.rest+"/v1/sync/status")
+	var then struct{ Position string }
+	if err := json.Unmarshal([]byte(status), &then); err != nil || then.Position == "" {
+		t.Fatalf("status: %v\n%s", err, status)
+	}
+	tree := mustRun(t, ask, binary("mirror"), "tree")
+
+	if err := server.ChangeUser(before.OpenID, func(u *sandbox.User) { u.Name = "Quite Another" }); err != nil {
+		t.Fatal(err)
+	}
+	backfill(t, env)
+	moment := then.Position
+	for _, c := range []struct{ name, at, want string }{
+		{before.Name, moment, before.OpenID}, {"Quite Another", "", before.OpenID},
+	} {
+		args := []string{"person", c.name}
+		if c.at != "" {
+			args = append(args, "--as-of", c.at)
+		}
+		if out := mustRun(t, ask, binary("mirror"), args...); !strings.Contains(out, c.want) {
+			t.Errorf("mirror %v: no %s in\n%s", args, c.want, out)
+		}
+	}
+	if out := mustRun(t, ask, binary("mirror"), "tree", "--as-of", moment); strings.Count(out, "od-") != strings.Count(tree, "od-") {
+		t.Errorf("the tree of then:\n%s\nand then:\n%s", out, tree)
+	}
+	if out := mustRun(t, ask, binary("mirror"), "diff", "--from", moment); !strings.Contains(out, "Quite Another") || !strings.Contains(out, before.Name) {
+		t.Errorf("the difference names nobody:\n%s", out)
+	}
+	for query, want := range map[string]int{
+		"as_of_position=" + moment: http.StatusOK, "as_of=" + time.Now().UTC().Format(time.RFC3339): http.StatusOK,
+		"as_of=2001-01-01T00:00:00Z": http.StatusBadRequest, "as_of=yesterday": http.StatusBadRequest,
+		"as_of_position=" + moment + "&as_of=2001-01-01T00:00:00Z": http.StatusBadRequest,
+	} {
+		if code, body := get(t, s.rest+"/v1/users/"+before.OpenID+"?"+query); code != want {
+			t.Errorf("GET with %s: %d, want %d: %s", query, code, want, body)
+		} else if code == http.StatusOK && strings.Contains(body, "Quite Another") == strings.HasPrefix(query, "as_of_position") {
+			t.Errorf("GET with %s: %s", query, body)
+		}
+	}
+	if r := run(t, ask, binary("mirror"), "tree", "--as-of", "2001-01-01"); r.code != 1 || !strings.Contains(r.stderr, "history exists since") {
+		t.Errorf("a moment before history: exit code %d, %s", r.code, r.stderr)
+	}
+	if r := run(t, ask, binary("mirror"), "tree", "--as-of", "yesterday"); r.code != 2 {
+		t.Errorf("a moment that is none: exit code %d, %s", r.code, r.stderr)
 	}
 }
 
