@@ -14,6 +14,9 @@
 // snapshot is fresh enough, which costs nothing, and otherwise waits for the
 // projector; see consistency.go.
 //
+// A question about a moment in the past is the same statement over history; see past.go
+// and, for searches, searchpast.go. What a moment means is decided once for a request.
+//
 // Lists are paged by key, in an order that never ties, and a page token fits
 // only the request that it came from; see pagetoken.go.
 //
