@@ -425,6 +425,11 @@ func (p *pair) requests(t *testing.T, m rpc, key string) (all []proto.Message) {
 			}
 		}
 	}
+	if m.input.Fields().ByName("as_of_position") != nil { // the same of the past
+		for _, request := range slices.Clone(all) {
+			all = append(all, set(request, "as_of_position", p.begun))
+		}
+	}
 	return all
 }
 
