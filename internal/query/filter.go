@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.einride.tech/aip/filtering"
 	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
@@ -97,7 +96,7 @@ func (f *userFilter) and(e *expr.Expr, sensitive bool) error {
 		if !ok {
 			return badFilter("%s must be compared with a text in quotes, a whole number, true or false", field)
 		}
-		if text, is := value.(string); is && (strings.ContainsRune(text, 0) || !utf8.ValidString(text)) {
+		if text, is := value.(string); is && strings.ContainsRune(text, 0) {
 			return badFilter("%s is compared with what is no text", field)
 		}
 		return f.compare(field, call.GetFunction(), value)
