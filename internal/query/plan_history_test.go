@@ -49,7 +49,7 @@ func TestPlansOfHistory(t *testing.T) {
 				{"people below a department", selectHeadcounts, `'t', 'open_id', 'open_department_id', 'x', ` + hour, true, []string{"departments_siblings", "memberships_pkey"}},
 				{"a few positions", selectDifferences, `'t', 'open_id', 'open_department_id', '', ` + positions + `, 0, '', NULL, 51`, true, []string{"users_from_position", "departments_from_position", "users_pkey"}},
 				{"names", selectDepartmentNames, `'t', 'open_department_id', ` + hour + `, '{0}', '{x}'`, true, []string{"departments_pkey"}},
-				{"history's start", selectHistoryStart, `'t', 5`, false, []string{"sweeps_completed"}},
+				{"history's start", selectHistoryStart, `'t'`, false, []string{"sweeps_completed"}},
 				{"the position of an instant", selectPositionRecorded, `now(), 120000`, true, []string{"event_log_pkey"}},
 			} {
 				plan := planWith(t, reading, s.comparing, s.sql, s.args)
