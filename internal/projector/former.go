@@ -38,32 +38,33 @@ func (e *entity) followNames() directory.Names {
 	names := e.named
 	for i := range e.versions {
 		next := e.namesIn(&e.versions[i])
-		e.former = appendLost(e.former, names, next)
+		for _, k := range lostKeys(names, next) {
+			if e.former == nil {
+				e.former = map[formerKey]struct{}{}
+			}
+			e.former[k] = struct{}{}
+		}
 		names = next
 	}
 	return names
 }
 
-// appendLost adds the keys of the names before that those after do not have.
-func appendLost(former map[formerKey]struct{}, before, after directory.Names) map[formerKey]struct{} {
+// lostKeys are the keys of the names before that those after do not have.
+func lostKeys(before, after directory.Names) (lost []formerKey) {
 	if before == after || before == (directory.Names{}) {
-		return former
+		return nil
 	}
-	has := map[formerKey]struct{}{}
+	kept := map[formerKey]struct{}{}
 	for _, k := range searchkey.Of(after) {
-		has[formerKey{k.Text, k.Part}] = struct{}{}
+		kept[formerKey{k.Text, k.Part}] = struct{}{}
 	}
 	for _, k := range searchkey.Of(before) {
-		lost := formerKey{k.Text, k.Part}
-		if _, kept := has[lost]; kept {
-			continue
+		key := formerKey{k.Text, k.Part}
+		if _, stays := kept[key]; !stays {
+			lost = append(lost, key)
 		}
-		if former == nil {
-			former = map[formerKey]struct{}{}
-		}
-		former[lost] = struct{}{}
 	}
-	return former
+	return lost
 }
 
 const insertFormerKeys = `
@@ -71,65 +72,42 @@ INSERT INTO history.search_keys
 SELECT * FROM jsonb_populate_recordset(NULL::history.search_keys, $1::jsonb)
 ON CONFLICT DO NOTHING`
 
-// fillFormer makes the former keys of all entities of a kind from their versions,
-// step by step in the order of these.
+// fillFormer makes the former keys of all entities of a kind from their versions.
 func fillFormer(ctx context.Context, tx pgx.Tx, kind directory.Kind, sql string) (total int, err error) {
 	var (
-		of       = directory.Key{Kind: kind} // whose versions are read
-		names    directory.Names             // of the version before
-		former   map[formerKey]struct{}
+		of, last directory.Key              // whose version this is, and the one before
+		before   directory.Names            // of the version before
+		former   = map[formerKey]struct{}{} // of the entity, so far
 		rows     [][]any
-		at       = of
-		position directory.Position
-		next     directory.Names
 	)
-	end := func() {
-		for k := range former {
-			rows = append(rows, []any{of.TenantKey, string(kind), k.part, k.text, of.ID})
+	names := directory.Names{Person: kind == directory.KindUser}
+	err = eachStep(ctx, tx, sql, append([]any{&of.TenantKey, &of.ID}, nameColumns(&names)...), func() {
+		if of != last {
+			last, before = of, directory.Names{}
+			clear(former)
 		}
-		former = nil
-	}
-	next.Person = kind == directory.KindUser
-	columns := append([]any{&at.TenantKey, &at.ID, (*int64)(&position)}, nameColumns(&next)...)
-	for last := false; !last; {
-		found, err := tx.Query(ctx, sql, at.TenantKey, at.ID, int64(position), fillStep)
-		if err != nil {
-			return 0, err
-		}
-		read, err := pgx.ForEachRow(found, columns, func() error {
-			if at == of {
-				former = appendLost(former, names, next)
-			} else {
-				end()
+		for _, k := range lostKeys(before, names) {
+			if _, twice := former[k]; !twice {
+				former[k] = struct{}{}
+				rows = append(rows, []any{of.TenantKey, string(kind), k.part, k.text, of.ID})
 			}
-			of, names = at, next
-			return nil
-		})
-		if err != nil {
-			return 0, err
 		}
-		if last = read.RowsAffected() < fillStep; last {
-			end()
-		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"history", "search_keys"},
-			[]string{"tenant_key", "entity_kind", "part", "key", "entity_id"}, pgx.CopyFromRows(rows)); err != nil {
-			return 0, err
-		}
+		before = names
+	}, func() error {
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"history", "search_keys"},
+			[]string{"tenant_key", "entity_kind", "part", "key", "entity_id"}, pgx.CopyFromRows(rows))
 		total, rows = total+len(rows), rows[:0]
-	}
-	return total, nil
+		return err
+	})
+	return total, err
 }
 
 const selectUserNamesByVersion = `
-SELECT tenant_key, open_id, from_position, ` + userNames + `
+SELECT tenant_key, open_id, ` + userNames + `
 FROM history.users
-WHERE (tenant_key, open_id, from_position) > ($1, $2, $3)
-ORDER BY tenant_key, open_id, from_position
-LIMIT $4`
+ORDER BY tenant_key, open_id, from_position`
 
 const selectDepartmentNamesByVersion = `
-SELECT tenant_key, open_department_id, from_position, ` + departmentNames + `
+SELECT tenant_key, open_department_id, ` + departmentNames + `
 FROM history.departments
-WHERE (tenant_key, open_department_id, from_position) > ($1, $2, $3)
-ORDER BY tenant_key, open_department_id, from_position
-LIMIT $4`
+ORDER BY tenant_key, open_department_id, from_position`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -89,7 +90,7 @@ WHERE state = 'serving'`
 
 // fillSearch makes all search keys of the serving generation anew, those of former
 // names too, where another version of the code made them, or none yet: after an
-// upgrade, once. Everything that projects waits meanwhile, some seconds for a
+// upgrade, once. Everything that projects waits meanwhile, seconds to a minute for a
 // hundred thousand people; nobody who reads does.
 func (p *Projector) fillSearch(ctx context.Context) error {
 	if ready, err := searchReady(ctx, p.pool); ready || err != nil {
@@ -141,39 +142,54 @@ func (p *Projector) fillSearch(ctx context.Context) error {
 	return nil
 }
 
-// fillStep is how many entities, or versions of them, are read at once.
+// fillStep is how many rows are read at once.
 const fillStep = 5000
 
-// fillKind makes the keys of all entities of a kind, step by step in the order of
-// their keys.
-func fillKind(ctx context.Context, tx pgx.Tx, kind directory.Kind, sql string) (total int, err error) {
-	var tenant, id string
-	for {
-		var names directory.Names
-		names.Person = kind == directory.KindUser
-		var keys [][]any
-		found, err := tx.Query(ctx, sql, tenant, id, fillStep)
+// eachStep reads what a query answers, step by step, and scans each row into columns.
+// Between the steps the transaction can write. A cursor reads everything once; asked
+// for what follows a key, the planner believes that this is little, and sorts the rest
+// each time.
+func eachStep(ctx context.Context, tx pgx.Tx, sql string, columns []any, row func(), written func() error) error {
+	if _, err := tx.Exec(ctx, `DECLARE filling NO SCROLL CURSOR FOR `+sql); err != nil {
+		return err
+	}
+	for read := int64(fillStep); read == fillStep; {
+		rows, err := tx.Query(ctx, `FETCH `+strconv.Itoa(fillStep)+` FROM filling`, pgx.QueryExecModeDescribeExec)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		read, err := pgx.ForEachRow(found, append([]any{&tenant, &id}, nameColumns(&names)...), func() error {
-			for _, k := range searchkey.Of(names) {
-				keys = append(keys, []any{tenant, string(kind), id, k.Text, k.Part, k.Sensitive})
-			}
+		tag, err := pgx.ForEachRow(rows, columns, func() error {
+			row()
 			return nil
 		})
 		if err != nil {
-			return 0, err
+			return err
 		}
-		if _, err := tx.CopyFrom(ctx, pgx.Identifier{"directory", "search_keys"},
-			[]string{"tenant_key", "entity_kind", "entity_id", "key", "part", "sensitive"}, pgx.CopyFromRows(keys)); err != nil {
-			return 0, err
-		}
-		total += len(keys)
-		if read.RowsAffected() < fillStep {
-			return total, nil
+		read = tag.RowsAffected()
+		if err := written(); err != nil {
+			return err
 		}
 	}
+	_, err := tx.Exec(ctx, `CLOSE filling`)
+	return err
+}
+
+// fillKind makes the keys of all entities of a kind.
+func fillKind(ctx context.Context, tx pgx.Tx, kind directory.Kind, sql string) (total int, err error) {
+	var tenant, id string
+	names := directory.Names{Person: kind == directory.KindUser}
+	var keys [][]any
+	err = eachStep(ctx, tx, sql, append([]any{&tenant, &id}, nameColumns(&names)...), func() {
+		for _, k := range searchkey.Of(names) {
+			keys = append(keys, []any{tenant, string(kind), id, k.Text, k.Part, k.Sensitive})
+		}
+	}, func() error {
+		_, err := tx.CopyFrom(ctx, pgx.Identifier{"directory", "search_keys"},
+			[]string{"tenant_key", "entity_kind", "entity_id", "key", "part", "sensitive"}, pgx.CopyFromRows(keys))
+		total, keys = total+len(keys), keys[:0]
+		return err
+	})
+	return total, err
 }
 
 // nameColumns takes the columns that userNames and departmentNames select.
@@ -190,16 +206,12 @@ const (
 const selectUserNames = `
 SELECT tenant_key, open_id, ` + userNames + `
 FROM directory.users
-WHERE (tenant_key, open_id) > ($1, $2)
-ORDER BY tenant_key, open_id
-LIMIT $3`
+ORDER BY tenant_key, open_id`
 
 const selectDepartmentNames = `
 SELECT tenant_key, open_department_id, ` + departmentNames + `
 FROM directory.departments
-WHERE (tenant_key, open_department_id) > ($1, $2)
-ORDER BY tenant_key, open_department_id
-LIMIT $3`
+ORDER BY tenant_key, open_department_id`
 
 // awaitSearch fills the keys before the first page, and tries again while the
 // database is not to be had.
