@@ -25,7 +25,7 @@ var moments = map[string]proto.Message{
 }
 
 // atMoment makes a question be about a moment.
-func atMoment(request proto.Message, moment proto.Message) proto.Message {
+func atMoment(request, moment proto.Message) proto.Message {
 	asked := proto.Clone(request)
 	moment.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		asked.ProtoReflect().Set(asked.ProtoReflect().Descriptor().Fields().ByName(field.Name()), value)
