@@ -84,7 +84,8 @@ type Rereader struct {
 
 	mu      sync.Mutex
 	pauses  map[directory.Kind]*pause
-	noBatch map[directory.Kind]time.Time // the app may not use the kind's batch; until when that is believed
+	noBatch map[directory.Kind]time.Time       // the app may not use the kind's batch; until when that is believed
+	rare    map[directory.Kind]map[string]rare // fields that hardly anybody has
 }
 
 // pause keeps a kind that fails from being asked for.
@@ -110,6 +111,7 @@ func NewRereader(cfg RereadConfig) (*Rereader, error) {
 	return &Rereader{
 		cfg: cfg, share: newPace(cfg.Rates), metrics: cfg.Metrics,
 		pauses: map[directory.Kind]*pause{}, noBatch: map[directory.Kind]time.Time{},
+		rare: map[directory.Kind]map[string]rare{directory.KindUser: {}, directory.KindDepartment: {}},
 	}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
@@ -37,15 +38,20 @@ type answer struct {
 const noBatchFor = time.Hour
 
 // ask asks for a batch, and one by one for those that the batch leaves out:
-// Feishu does that without a word, and tells why only when asked alone.
-func (r *passing) ask(ctx context.Context, kind directory.Kind, ids []string) (map[string]answer, error) {
-	answers := make(map[string]answer, len(ids))
+// Feishu does that without a word, and tells why only when asked alone. beside are
+// all objects of the batch, those of witnesses among them.
+func (r *passing) ask(ctx context.Context, kind directory.Kind, ids []string) (answers map[string]answer, beside []json.RawMessage, err error) {
+	answers = make(map[string]answer, len(ids))
 	for _, id := range ids {
 		answers[id] = answer{}
 	}
-	page, err := r.batch(ctx, kind, ids)
+	others, err := r.witnessesOf(ctx, kind, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	page, err := r.batch(ctx, kind, slices.Concat(ids, others))
+	if err != nil {
+		return nil, nil, err
 	}
 	for _, object := range page.Items {
 		id, err := directory.ObjectID(kind, object)
@@ -58,10 +64,10 @@ func (r *passing) ask(ctx context.Context, kind directory.Kind, ids []string) (m
 			continue
 		}
 		if answers[id], err = r.single(ctx, kind, id); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return answers, nil
+	return answers, page.Items, nil
 }
 
 // batch returns an empty page where the batch as a whole is refused: then each

@@ -16,15 +16,15 @@ type evidence struct {
 	seen   map[string]bool // fields that some object of the batch shows
 }
 
-// evidenceOf looks at a batch. While the company shows custom attributes to no
+// evidenceOf looks at the objects of a batch. While the company shows custom attributes to no
 // app (closed), that an object has none says nothing.
-func evidenceOf(kind directory.Kind, answers map[string]answer, closed bool) evidence {
+func evidenceOf(kind directory.Kind, objects []json.RawMessage, closed bool) evidence {
 	e := evidence{fields: watchedFields(kind), seen: map[string]bool{}}
 	if closed {
 		e.fields = slices.DeleteFunc(e.fields, func(f watched) bool { return f.name == customAttrs })
 	}
-	for _, a := range answers {
-		object := membersOf(a.object)
+	for _, raw := range objects {
+		object := membersOf(raw)
 		for name := range object {
 			e.seen[name] = e.seen[name] || shows(object, name)
 		}

@@ -33,7 +33,7 @@ func (r *passing) entities(ctx context.Context, kind directory.Kind, rows []queu
 	if len(ids) == 0 {
 		return g, nil
 	}
-	answers, err := r.ask(ctx, kind, ids)
+	answers, beside, err := r.ask(ctx, kind, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read %d %ss again: %w", len(ids), kind, err)
 	}
@@ -45,7 +45,7 @@ func (r *passing) entities(ctx context.Context, kind directory.Kind, rows []queu
 	if err != nil {
 		return nil, err
 	}
-	seen := evidenceOf(kind, answers, closed)
+	seen := evidenceOf(kind, beside, closed)
 	for _, q := range rows {
 		if !slices.Contains(ids, q.id) {
 			continue

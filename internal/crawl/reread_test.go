@@ -219,6 +219,47 @@ func TestRereadClearsWhatIsReadableAndNotThere(t *testing.T) {
 	}
 }
 
+// Of a field with a permission of its own an answer about one person says nothing:
+// that it lacks the field may mean that the app may not see it. Somebody who has it
+// is asked for beside.
+func TestRereadClearsBesideAWitness(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		hidden  []string
+		cleared bool
+	}{"readable": {nil, true}, "not readable any more": {[]string{"custom_attrs", "geo", "email"}, false}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, 60, 10)
+			id, other, third := anyUser(b.sandbox.Truth(), 0), anyUser(b.sandbox.Truth(), 1), anyUser(b.sandbox.Truth(), 2)
+			b.observedLongAgo(t, id, `{"open_id":"`+id+`","name":"a","geo":"cn","email":"x@y","custom_attrs":[{"id":"C-1","type":"TEXT","value":{"text":"x"}}],"department_ids":["od-1"],"status":{"is_resigned":false}}`)
+			attrs := []sandbox.CustomAttr{{ID: "C-1", Type: "TEXT", Value: sandbox.CustomAttrValue{Text: "z"}}}
+			must(t, b.sandbox.ChangeUser(id, func(u *sandbox.User) { u.Geo, u.Email, u.CustomAttrs = "", "", nil }))
+			must(t, b.sandbox.ChangeUser(other, func(u *sandbox.User) { u.Geo, u.Email, u.CustomAttrs = "sg", "z@y", nil }))
+			must(t, b.sandbox.ChangeUser(third, func(u *sandbox.User) { u.CustomAttrs = attrs }))
+			for id, attributes := range map[string]string{other: `{"geo": "sg", "email": "z@y"}`, third: `{"custom_attrs": []}`, "ou_stale": `{"geo": "x"}`} {
+				_, err := b.pool.Exec(t.Context(), `INSERT INTO directory.users (tenant_key, open_id, attributes, position) VALUES ($1, $2, $3, 1)`, b.tenant(), id, attributes)
+				must(t, err)
+			}
+			for _, field := range c.hidden {
+				must(t, b.sandbox.HideField(sandbox.KindUser, field))
+			}
+			b.queue(t, directory.KindUser, past(), id)
+			must(t, b.rereader(t).Pass(t.Context()))
+			s := b.state(t, directory.KindUser, id)
+			for _, field := range []string{"geo", "email", "custom_attrs"} {
+				if s.Has(field) == c.cleared {
+					t.Errorf("%s is cleared: %v, want %v", field, !s.Has(field), c.cleared)
+				}
+			}
+			if n := b.asked(feishu.EndpointUsersBatch); n != 1 || b.asked(feishu.EndpointUser) != 0 {
+				t.Errorf("asked %d batches and %d people, want one batch", n, b.asked(feishu.EndpointUser))
+			}
+			equal(t, "observations", b.reread(t), []string{id + " mirror.user.observed"})
+		})
+	}
+}
+
 func TestWhoeverIsAskedForAgainMeanwhileStaysQueued(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 20, 5)
