@@ -10,6 +10,7 @@ import (
 
 	"github.com/orgmirror/orgmirror/internal/directory"
 	"github.com/orgmirror/orgmirror/internal/feishu"
+	"github.com/orgmirror/orgmirror/internal/postgres"
 )
 
 // Witnesses are asked for in the same batch as those who are to be read again. They
@@ -88,9 +89,9 @@ CROSS JOIN LATERAL (
 
 // findWitnesses answers by the fields.
 func (r *passing) findWitnesses(ctx context.Context, kind directory.Kind, fields []string) (map[string][]string, error) {
-	statement := selectUserWitnesses
+	statement := postgres.InOneGeneration(selectUserWitnesses)
 	if kind == directory.KindDepartment {
-		statement = selectDepartmentWitnesses
+		statement = postgres.InOneGeneration(selectDepartmentWitnesses)
 	}
 	rows, err := r.cfg.Pool.Query(ctx, statement, pgx.NamedArgs{"tenant_key": r.cfg.TenantKey, "fields": fields, "each": witnessesEach})
 	if err != nil {
