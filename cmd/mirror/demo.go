@@ -228,7 +228,7 @@ Ctrl-C ends the demo.
 `, a.HTTP, demoID, demoSecret, a.GRPC, a.Metrics,
 		demoID, demoSecret, a.HTTP,
 		demoID, demoSecret, a.HTTP, shellQuote(firstRune(someone)),
-		ask, ask, shellQuote(someone), look, d.lives(look, service))
+		ask, ask, shellQuote(someone), look, d.lives(ask, look, service))
 }
 
 // someone is the name of a person who has no namesake, and who will not leave if

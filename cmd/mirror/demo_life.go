@@ -153,8 +153,9 @@ func parseLife(text string) (sandbox.Life, error) {
 // watch is what shows changes that came in: the newest versions of people.
 const watch = `SELECT from_position, valid_from, name, job_title, removed_reason FROM history.users ORDER BY from_position DESC LIMIT 10`
 
-// lives says that the company changes, and how that can be seen.
-func (d *demo) lives(look string, service *app.Service) string {
+// lives says that the company changes, and how that can be seen. Of the second that
+// has just begun there may be no history yet.
+func (d *demo) lives(ask, look string, service *app.Service) string {
 	if d.rate.PerSecond == 0 {
 		return ""
 	}
@@ -164,5 +165,7 @@ signed, to http://%s/webhook/event, and the copy follows at once. Watch it, agai
 
   %s sql '%s'
   %s status
-`, strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", d.rate.PerSecond), "0"), "."), service.Addresses.Webhook, look, watch, look)
+  %s diff --from %s
+`, strings.TrimRight(strings.TrimRight(fmt.Sprintf("%.2f", d.rate.PerSecond), "0"), "."), service.Addresses.Webhook, look, watch, look,
+		ask, time.Now().Add(time.Second).UTC().Format(time.RFC3339))
 }

@@ -23,8 +23,8 @@ func TestDemo(t *testing.T) {
 	first := start(t, env, binary("mirror"), args...)
 	first.until(t, first.stdout, "invitation", invited)
 	commands := commandsIn(first.stdout.String())
-	if len(commands) != 7 {
-		t.Fatalf("%d commands to try, want 7:\n%s", len(commands), first.stdout)
+	if len(commands) != 8 {
+		t.Fatalf("%d commands to try, want 8:\n%s", len(commands), first.stdout)
 	}
 	changesComeIn(t, commands[5])
 	for _, command := range commands {
