@@ -28,14 +28,16 @@ BEGIN
     CREATE TABLE search_keys (
         tenant_key text COLLATE "C" NOT NULL,
         entity_kind text COLLATE "C" NOT NULL,
+        sensitive boolean NOT NULL,
         part boolean NOT NULL,
         key text COLLATE "C" NOT NULL,
         entity_id text COLLATE "C" NOT NULL,
-        PRIMARY KEY (tenant_key, entity_kind, part, key, entity_id)
+        PRIMARY KEY (tenant_key, entity_kind, sensitive, part, key, entity_id)
     );
     COMMENT ON TABLE search_keys IS 'What people and departments were found by at some time and then not any more: a search in the past looks here too, and then at the version. Some are e-mail addresses and employee numbers: the table is sensitive. Not for queries: its form may change.';
     COMMENT ON COLUMN search_keys.tenant_key IS 'The company.';
     COMMENT ON COLUMN search_keys.entity_kind IS 'user or department.';
+    COMMENT ON COLUMN search_keys.sensitive IS 'Was an e-mail address or the employee number: only for those who may see these.';
     COMMENT ON COLUMN search_keys.part IS 'Did not begin where the name began.';
     COMMENT ON COLUMN search_keys.key IS 'As in directory.search_keys. Sensitive.';
     COMMENT ON COLUMN search_keys.entity_id IS 'The person''s open_id, or the department''s open_department_id.';

@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,12 +14,6 @@ import (
 // for searches in the past. A key is written where a version has it and the next
 // one has not, and stays for ever: also where the name comes back. So the rows
 // follow from the versions alone, whatever the pages were.
-
-// formerKey is a key that an entity lost. Whether it was sensitive says its version.
-type formerKey struct {
-	text string
-	part bool
-}
 
 // namesIn is what the entity is found by in one of its versions.
 func (e *entity) namesIn(v *version) directory.Names {
@@ -40,7 +35,7 @@ func (e *entity) followNames() directory.Names {
 		next := e.namesIn(&e.versions[i])
 		for _, k := range lostKeys(names, next) {
 			if e.former == nil {
-				e.former = map[formerKey]struct{}{}
+				e.former = map[searchkey.Key]struct{}{}
 			}
 			e.former[k] = struct{}{}
 		}
@@ -49,19 +44,16 @@ func (e *entity) followNames() directory.Names {
 	return names
 }
 
-// lostKeys are the keys of the names before that those after do not have.
-func lostKeys(before, after directory.Names) (lost []formerKey) {
+// lostKeys are the keys of the names before that those after do not have. One that is
+// sensitive now, and was not, is lost too: for those who may not see it.
+func lostKeys(before, after directory.Names) (lost []searchkey.Key) {
 	if before == after || before == (directory.Names{}) {
 		return nil
 	}
-	kept := map[formerKey]struct{}{}
-	for _, k := range searchkey.Of(after) {
-		kept[formerKey{k.Text, k.Part}] = struct{}{}
-	}
+	kept := searchkey.Of(after)
 	for _, k := range searchkey.Of(before) {
-		key := formerKey{k.Text, k.Part}
-		if _, stays := kept[key]; !stays {
-			lost = append(lost, key)
+		if !slices.Contains(kept, k) {
+			lost = append(lost, k)
 		}
 	}
 	return lost
@@ -75,9 +67,9 @@ ON CONFLICT DO NOTHING`
 // fillFormer makes the former keys of all entities of a kind from their versions.
 func fillFormer(ctx context.Context, tx pgx.Tx, kind directory.Kind, sql string) (total int, err error) {
 	var (
-		of, last directory.Key              // whose version this is, and the one before
-		before   directory.Names            // of the version before
-		former   = map[formerKey]struct{}{} // of the entity, so far
+		of, last directory.Key                  // whose version this is, and the one before
+		before   directory.Names                // of the version before
+		former   = map[searchkey.Key]struct{}{} // of the entity, so far
 		rows     [][]any
 	)
 	names := directory.Names{Person: kind == directory.KindUser}
@@ -89,13 +81,13 @@ func fillFormer(ctx context.Context, tx pgx.Tx, kind directory.Kind, sql string)
 		for _, k := range lostKeys(before, names) {
 			if _, twice := former[k]; !twice {
 				former[k] = struct{}{}
-				rows = append(rows, []any{of.TenantKey, string(kind), k.part, k.text, of.ID})
+				rows = append(rows, []any{of.TenantKey, string(kind), k.Sensitive, k.Part, k.Text, of.ID})
 			}
 		}
 		before = names
 	}, func() error {
 		_, err := tx.CopyFrom(ctx, pgx.Identifier{"history", "search_keys"},
-			[]string{"tenant_key", "entity_kind", "part", "key", "entity_id"}, pgx.CopyFromRows(rows))
+			[]string{"tenant_key", "entity_kind", "sensitive", "part", "key", "entity_id"}, pgx.CopyFromRows(rows))
 		total, rows = total+len(rows), rows[:0]
 		return err
 	})

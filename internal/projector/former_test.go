@@ -18,7 +18,7 @@ import (
 )
 
 const selectFormerKeys = `
-SELECT entity_id || ' ' || key || CASE WHEN part THEN ' part' ELSE '' END
+SELECT entity_id || ' ' || key || CASE WHEN part THEN ' part' ELSE '' END || CASE WHEN sensitive THEN ' sensitive' ELSE '' END
 FROM history.search_keys
 WHERE tenant_key = 't1'
 ORDER BY 1`
@@ -59,13 +59,17 @@ func TestFormerSearchKeys(t *testing.T) {
 			[]directory.Record{user(1, `"name":"Ann Lee"`), user(2, `"name":"Lee"`)},
 			"ou_1 al, ou_1 annlee, ou_1 lee part, ou_1 leeann",
 		},
-		"a number that becomes a name is still there": {
+		"a number that becomes a name": {
 			[]directory.Record{user(1, `"name":"Ann","employee_no":"E-1"`), user(2, `"name":"E1","employee_no":"E-1"`)},
-			"ou_1 ann",
+			"ou_1 ann, ou_1 e1 sensitive",
+		},
+		"a name that becomes a number": {
+			[]directory.Record{user(1, `"name":"E1"`), user(2, `"name":"Ann","employee_no":"E-1"`)},
+			"ou_1 e1",
 		},
 		"an address": {
 			[]directory.Record{user(1, `"name":"Ann","email":"ann@x"`), user(2, `"name":"Ann","email":"lee@x"`)},
-			"ou_1 ann@x",
+			"ou_1 ann@x sensitive",
 		},
 		"other fields": {
 			[]directory.Record{user(1, `"name":"Ann","city":"x"`), user(2, `"name":"Ann","city":"y"`), user(3, `"name":"ANN","city":"y"`)},
@@ -188,6 +192,9 @@ func (b *bundle) checkFormer(t *testing.T) {
 			if k.Part {
 				key += " part"
 			}
+			if k.Sensitive {
+				key += " sensitive"
+			}
 			now, all[key] = append(now, key), true
 		}
 		for _, key := range before {
@@ -204,7 +211,7 @@ func (b *bundle) checkFormer(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(former)), kept, sorted); diff != "" {
 		t.Errorf("former keys (-of the versions +kept):\n%s", diff)
 	}
-	found := slices.Concat(kept, lines(t, b.pool, `SELECT entity_id || ' ' || key || CASE WHEN part THEN ' part' ELSE '' END FROM directory.search_keys`))
+	found := slices.Concat(kept, lines(t, b.pool, `SELECT entity_id || ' ' || key || CASE WHEN part THEN ' part' ELSE '' END || CASE WHEN sensitive THEN ' sensitive' ELSE '' END FROM directory.search_keys`))
 	slices.Sort(found)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(all)), slices.Compact(found)); diff != "" {
 		t.Errorf("keys (-of all versions +of now and former):\n%s", diff)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
+	"github.com/orgmirror/orgmirror/internal/directory/searchkey"
 	"github.com/orgmirror/orgmirror/internal/eventlog"
 )
 
@@ -192,9 +193,9 @@ type entity struct {
 	touched   bool      // the state has to be written
 	row       bool      // the current row has to be written
 
-	named    directory.Names // as stored
-	former   map[formerKey]struct{}
-	place    directory.Place // departments: as stored, then as drawn
+	named    directory.Names            // as stored
+	former   map[searchkey.Key]struct{} // what it was found by, and lost
+	place    directory.Place            // departments: as stored, then as drawn
 	position directory.Position
 	versions []version
 	closed   *ending // how the stored version ends

@@ -41,7 +41,7 @@ func (t *tables) searchKeys(e *entity) {
 	}
 	names := e.followNames() // which change with versions only
 	for k := range e.former {
-		t.formerKeys = append(t.formerKeys, newSearchKeyRow(e.state.Key, searchkey.Key{Text: k.text, Part: k.part}))
+		t.formerKeys = append(t.formerKeys, newSearchKeyRow(e.state.Key, k))
 	}
 	if names == e.named {
 		return

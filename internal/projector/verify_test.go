@@ -137,7 +137,7 @@ func TestVerify(t *testing.T) {
 		b.exec(t, `DELETE FROM directory.memberships WHERE ctid = (SELECT min(ctid) FROM directory.memberships)`)
 		b.exec(t, `INSERT INTO history.department_leaders (tenant_key, open_department_id, open_id, leader_type, from_position, valid_from) VALUES ('t1', 'od-0', 'ou_nobody', 2, 1, 'epoch')`)
 		b.exec(t, `DELETE FROM history.search_keys WHERE ctid = (SELECT min(ctid) FROM history.search_keys)`)
-		b.exec(t, `INSERT INTO history.search_keys VALUES ('t1', 'user', false, 'x', 'ou_0')`)
+		b.exec(t, `INSERT INTO history.search_keys VALUES ('t1', 'user', false, false, 'x', 'ou_0')`)
 		result, err := b.projector.Verify(t.Context(), projector.VerifyOptions{})
 		if !errors.Is(err, projector.ErrDifferent) || result.Differs() != 4 {
 			t.Fatalf("err = %v, %+v", err, result)
@@ -220,7 +220,7 @@ func TestVerify(t *testing.T) {
 			t.Error("the seed does not choose the sample")
 		}
 		b.exec(t, `UPDATE directory.users SET city = NULL`)
-		b.exec(t, `INSERT INTO history.search_keys SELECT tenant_key, 'user', false, 'x', open_id FROM directory.users`)
+		b.exec(t, `INSERT INTO history.search_keys SELECT tenant_key, 'user', false, false, 'x', open_id FROM directory.users`)
 		if result := verify(projector.Sample{People: 7, Seed: 1}); result.Differs() != 7 {
 			t.Errorf("%d of the former keys of 7 were found", result.Differs())
 		}

@@ -37,7 +37,7 @@ func TestSensitiveFieldsOfThePast(t *testing.T) {
 	t.Parallel()
 	b := setup(t, nil, "small", "resources", "past")
 	b.exec(t, `UPDATE mirror.generation SET search_version = $1`, searchkey.Version)
-	b.exec(t, `INSERT INTO history.search_keys VALUES ('t', 'user', false, 'an', 'ou_ann')`)
+	b.exec(t, `INSERT INTO history.search_keys VALUES ('t', 'user', false, false, 'an', 'ou_ann')`)
 	calls := map[string]func(context.Context) (any, error){}
 	for name, q := range questions(t) {
 		if q.method.Input().Fields().ByName("as_of") != nil {

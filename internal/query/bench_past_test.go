@@ -68,6 +68,15 @@ func BenchmarkPast(b *testing.B) {
 		}
 		c.run(b, contestant{"Children-as-of", children(moment)}, contestant{"Children", children(nil)})
 	})
+	b.Run("users-below-root", func(b *testing.B) {
+		below := func(moment *timestamppb.Timestamp) func(int) error {
+			return func(int) error {
+				got, err := c.service.ListDepartmentUsers(c.ctx, &pb.ListDepartmentUsersRequest{Department: rootID, Recursive: true, AsOf: moment})
+				return some(len(got.GetUsers()), err)
+			}
+		}
+		c.run(b, contestant{"DepartmentUsers-as-of", below(moment)}, contestant{"DepartmentUsers", below(nil)})
+	})
 	b.Run("search", func(b *testing.B) {
 		search := func(moment *timestamppb.Timestamp) func(int) error {
 			return func(int) error {

@@ -50,7 +50,7 @@ FROM directory.memberships`
 const formerSecrets = `
 DELETE FROM history.search_keys;
 INSERT INTO history.search_keys
-SELECT DISTINCT v.tenant_key, 'user', false, lower(k.key), v.open_id
+SELECT DISTINCT v.tenant_key, 'user', true, false, lower(k.key), v.open_id
 FROM history.users AS v
 CROSS JOIN unnest(ARRAY[v.email, v.enterprise_email, v.employee_no]) AS k (key)
 WHERE k.key IS NOT NULL`

@@ -85,8 +85,8 @@ func TestPlansOfThePast(t *testing.T) {
 			otherwise := []string{"found users", "found departments", "users by city", "users by employee type", "users by join time"}
 			plans := slices.DeleteFunc(directoryPlans(), func(p plan) bool { return slices.Contains(otherwise, p.name) })
 			plans = append(plans,
-				plan{"found users", selectPastUsers, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "users_pkey"}},
-				plan{"found departments", selectPastDepartments, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, '{}'`, []string{"search_keys_prefix", "search_keys_pkey", "departments_pkey"}})
+				plan{"found users", selectPastUsers, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, '{}', false`, []string{"search_keys_prefix", "search_keys_pkey", "users_pkey"}},
+				plan{"found departments", selectPastDepartments, `'t', 'open_id', 'open_department_id', '{a}', false, -1, '', '', 51, '{}', false`, []string{"search_keys_prefix", "search_keys_pkey", "departments_pkey"}})
 			for _, s := range plans {
 				n := strings.Count(s.args, ",") + 1
 				plan := planWith(t, reading, false, pastStatement(s.sql, n), s.args+`, now() - interval '20 days', 120000`)

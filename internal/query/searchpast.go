@@ -43,7 +43,7 @@ func (f pastSearch[M]) find(ctx context.Context, s *Service, t terms, p paging[f
 	}
 	for begun := false; ; begun = true {
 		now, there, read, err := f.candidates(ctx, s, t,
-			s.company(ctx), t.userIDType, t.departmentIDType, q.Prefixes, showRemoved, after.Part, after.Key, after.ID, chunk, q.Written)
+			s.company(ctx), t.userIDType, t.departmentIDType, q.Prefixes, showRemoved, after.Part, after.Key, after.ID, chunk, q.Written, t.sensitive)
 		if err != nil {
 			return moment{}, false, nil, nil, err
 		}
@@ -120,8 +120,8 @@ func firstFound(names directory.Names, q searchkey.Query, sensitive bool) (found
 }
 
 // The candidates of each step are those of now and those of before, in the order of
-// their keys. Whether a key may be seen is decided with the version: it may have been
-// somebody's name then, and be his number now.
+// their keys. What the caller may not see is not among them, or he would wait for
+// everybody who has such a key.
 const (
 	pastSteps = searchAsked + `,
 page AS (
@@ -130,17 +130,27 @@ page AS (
     CROSS JOIN LATERAL (
         (
             SELECT k.part::integer AS part, k.key, k.entity_id
-            FROM directory.search_keys AS k` + pastRange
+            FROM directory.search_keys AS k
+            WHERE ($11 OR NOT k.sensitive)` + pastRange
 
-	pastUnion = pastOrder + `
+	pastBefore = pastOrder + `
         )
         UNION
         (
             SELECT k.part::integer, k.key, k.entity_id
-            FROM history.search_keys AS k` + pastRange
+            FROM history.search_keys AS k
+            WHERE NOT k.sensitive` + pastRange
+
+	pastSensitive = pastOrder + `
+        )
+        UNION
+        (
+            SELECT k.part::integer, k.key, k.entity_id
+            FROM history.search_keys AS k
+            WHERE $11 AND k.sensitive` + pastRange
 
 	pastRange = `
-            WHERE k.tenant_key = $1
+              AND k.tenant_key = $1
               AND k.part = s.part
               AND (k.key, k.entity_id) > (s.key, s.id)
               AND k.key < s.beyond
@@ -163,7 +173,7 @@ SELECT ` + momentColumns + `, ` + pastSearchReady + `, coalesce(p.part, 0), coal
 	pastSearchReady = `coalesce((SELECT g.search_version >= 2 FROM mirror.generation AS g WHERE g.state = 'serving'), false)`
 )
 
-const selectPastUsers = `WITH ` + pastSteps + `'user'` + pastUnion + `'user'` + pastPage + userColumns + `,` + userReferencesAsked + fromMoment + `
+const selectPastUsers = `WITH ` + pastSteps + `'user'` + pastBefore + `'user'` + pastSensitive + `'user'` + pastPage + userColumns + `,` + userReferencesAsked + fromMoment + `
 LEFT JOIN page AS p ON true
 LEFT JOIN directory.users AS u
     ON u.tenant_key = $1
@@ -175,7 +185,7 @@ LEFT JOIN directory.users AS u
        WHERE position(w.run IN concat_ws(' ', u.name, u.en_name, u.nickname)) = 0)
 ORDER BY p.part, p.key, p.entity_id`
 
-const selectPastDepartments = `WITH ` + pastSteps + `'department'` + pastUnion + `'department'` + pastPage + ` d.i18n_name::text,` + departmentColumns + fromMoment + `
+const selectPastDepartments = `WITH ` + pastSteps + `'department'` + pastBefore + `'department'` + pastSensitive + `'department'` + pastPage + ` d.i18n_name::text,` + departmentColumns + fromMoment + `
 LEFT JOIN page AS p ON true
 LEFT JOIN directory.departments AS d
     ON d.tenant_key = $1
