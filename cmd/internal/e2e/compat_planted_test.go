@@ -75,17 +75,19 @@ func (c *compatRun) plantInTables(t *testing.T, seen *vantage) {
 	}
 	for _, plant := range []struct{ what, table, sql string }{
 		{"names", "users", `UPDATE directory.users SET attributes = jsonb_set(attributes, '{name}', '"X"')`},
-		{"a membership", "memberships", `DELETE FROM directory.memberships WHERE open_id IN (SELECT open_id FROM directory.memberships LIMIT 1)`},
+		// One of each, since not every department and group is asked about.
+		{"a membership", "memberships", `DELETE FROM directory.memberships
+			WHERE open_id IN (SELECT min(open_id) FROM directory.memberships GROUP BY open_department_id)`},
 		{"user_ids", "users", `UPDATE directory.users SET user_id = 'x' || user_id`},
 		{"a flag", "users", `UPDATE directory.users SET is_frozen = NOT is_frozen`},
 		{"a parent", "departments", `UPDATE directory.departments SET attributes = jsonb_set(attributes, '{parent_department_id}', '"0"') WHERE depth > 1`},
 		{"a department", "departments", `UPDATE directory.departments SET removed_at = now(), removed_reason = 'DELETED'
-			WHERE open_department_id IN (SELECT open_department_id FROM directory.departments WHERE depth > 1 LIMIT 1)`},
+			WHERE open_department_id IN (SELECT min(open_department_id) FROM directory.departments WHERE depth > 1 GROUP BY parent_department_id)`},
 		{"a label", "employee_types", `UPDATE directory.employee_types SET attributes = jsonb_set(attributes, '{content}', '"X"')`},
 		{"an attribute", "custom_attributes", `UPDATE directory.custom_attributes SET removed_at = now(), removed_reason = 'DELETED'`},
 		{"a group's name", "groups", `UPDATE directory.groups SET attributes = jsonb_set(attributes, '{name}', '"X"')`},
-		{"a group", "groups", `UPDATE directory.groups SET removed_at = now(), removed_reason = 'DELETED' WHERE group_id IN (SELECT group_id FROM directory.groups LIMIT 1)`},
-		{"a member", "group_members", `UPDATE directory.group_members SET removed_at = now() WHERE member_id IN (SELECT member_id FROM directory.group_members LIMIT 1)`},
+		{"a group", "groups", `UPDATE directory.groups SET removed_at = now(), removed_reason = 'DELETED' WHERE group_id IN (SELECT min(group_id) FROM directory.groups)`},
+		{"a member", "group_members", `UPDATE directory.group_members SET removed_at = now() WHERE member_id IN (SELECT min(member_id) FROM directory.group_members GROUP BY group_id)`},
 		{"a unit", "units", `UPDATE directory.units SET attributes = jsonb_set(attributes, '{unit_type}', '"X"')`},
 		{"a binding", "unit_departments", `DELETE FROM directory.unit_departments`},
 		{"a node of the range", "scopes", `DELETE FROM directory.scopes WHERE node_type = 'group'`},
