@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
@@ -199,10 +200,16 @@ func (c *Crawler) sweep(ctx context.Context, begun func(context.Context, Begun) 
 		}
 		return begun(ctx, Begun{SweepID: s.id, StartedAt: s.startedAt, Resumed: s.resumed})
 	}
-	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, tell, c.walk, c.whole, c.remove, c.clear, c.polls, c.complete} {
-		if err := step(ctx, s); err != nil {
-			return c.summary(s, began), err
+	err = c.steps(ctx, s, tell)
+	if errors.Is(err, errNarrowed) {
+		c.logger.WarnContext(ctx, "the app's range was narrowed since the sweep began: another one begins", slog.String("sweep_id", s.id), slog.Any("error", err))
+		if err = c.abandon(ctx, s); err == nil {
+			s = newSweep(uuid.NewString())
+			err = c.steps(ctx, s, tell)
 		}
+	}
+	if err != nil {
+		return c.summary(s, began), err
 	}
 	head, err := c.log.Head(ctx)
 	if err != nil {
@@ -222,6 +229,16 @@ func (c *Crawler) sweep(ctx context.Context, begun func(context.Context, Begun) 
 		c.logger.WarnContext(ctx, "fields are hidden that were shown before", slog.String("sweep_id", s.id), slog.Any("fields", sum.Hidden))
 	}
 	return sum, nil
+}
+
+// steps makes a sweep.
+func (c *Crawler) steps(ctx context.Context, s *sweep, tell func(context.Context, *sweep) error) error {
+	for _, step := range []func(context.Context, *sweep) error{c.lookBack, c.root, tell, c.walk, c.whole, c.remove, c.clear, c.polls, c.complete} {
+		if err := step(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // polls reads what has no events. What Feishu refuses is told of by the summary:

@@ -43,6 +43,29 @@ func (b *bundle) equalsRange(t *testing.T) {
 	}
 }
 
+// A walk of everybody that was interrupted cannot go on when the app may not see
+// everybody any more: another one begins.
+func TestRangeNarrowsWhileAWalkIsInterrupted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 100, 10)
+	must(t, b.sandbox.AddFault(sandbox.Fault{Endpoint: feishu.EndpointDepartmentChildren, Count: -1, Status: 500}))
+	cut, err := b.crawler.Backfill(t.Context())
+	if !errors.Is(err, feishu.ErrUnavailable) {
+		t.Fatalf("error = %v, want ErrUnavailable", err)
+	}
+	b.sandbox.ClearFaults()
+	b.setRange(t, sandbox.Range{Users: []string{anyUser(b.sandbox.Truth(), 0)}})
+	sum := b.backfill(t)
+	if sum.Resumed || sum.SweepID == cut.SweepID || sum.Range != "scoped" {
+		t.Errorf("resumed = %v, sweep %s after %s, range %s", sum.Resumed, sum.SweepID, cut.SweepID, sum.Range)
+	}
+	var state string
+	must(t, b.pool.QueryRow(t.Context(), `SELECT state FROM mirror.sweep WHERE sweep_id = $1`, cut.SweepID).Scan(&state))
+	if state != "abandoned" {
+		t.Errorf("the walk of everybody is %s", state)
+	}
+}
+
 // membersOf counts the people who sit in some departments.
 func membersOf(truth sandbox.Truth, in map[string]bool) (n int64) {
 	for _, u := range truth.Users {

@@ -141,9 +141,15 @@ func (c *Crawler) fetch(ctx context.Context, t task) (result, error) {
 		c.logger.WarnContext(ctx, "a list is refused", slog.String("listing", string(t.listing)),
 			slog.String("open_department_id", t.departmentID), slog.Any("error", err))
 		return result{task: t, refused: true}, nil
+	case errors.Is(err, feishu.ErrNoAuthority):
+		return r, fmt.Errorf("read %s: %w: %w", t, errNarrowed, err)
 	}
 	return r, fmt.Errorf("read %s: %w", t, err)
 }
+
+// errNarrowed says that the app may not see everybody any more, who began to walk as
+// if it might. Such a sweep can never be completed.
+var errNarrowed = errors.New("the app's range was narrowed")
 
 // read makes the calls of a task.
 func (c *Crawler) read(ctx context.Context, r *result) error {

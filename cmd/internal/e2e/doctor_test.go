@@ -149,7 +149,9 @@ func TestParked(t *testing.T) {
 			t.Errorf("%v:\n%s", args, out)
 		}
 	}
-	// It is still as it was in Feishu, and so the next walk says so, once.
+	// It is still as it was in Feishu, and so the next walk says so, once; where a
+	// re-read does not say so at the same time.
+	execute(t, database, `DELETE FROM mirror.reread_queue`)
 	for range 2 {
 		backfill(t, env)
 		if out := mustRun(t, env, binary("mirror"), "parked", "list"); strings.Count(out, "gender") != 1 {
