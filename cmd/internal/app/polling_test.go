@@ -282,6 +282,12 @@ func TestServicePolls(t *testing.T) {
 	}
 	due(t)
 	eventually(t, "both groups are mirrored", is(7))
+	eventually(t, "the polls are done, which would say that nothing is due", func() bool {
+		var n int
+		must(t, c.db.Pool.QueryRow(t.Context(), `
+			SELECT count(*) FROM mirror.poll WHERE started_at IS NOT NULL OR tried_at < now() - interval '6 hours'`).Scan(&n))
+		return n == 0
+	})
 	must(t, c.sandbox.RemoveGroup(gone.ID))
 	due(t)
 	eventually(t, "one list lacks the group", func() bool {
