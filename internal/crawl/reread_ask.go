@@ -73,10 +73,7 @@ func (r *passing) ask(ctx context.Context, kind directory.Kind, ids []string) (a
 // batch returns an empty page where the batch as a whole is refused: then each
 // is asked for alone.
 func (r *passing) batch(ctx context.Context, kind directory.Kind, ids []string) (feishu.Page, error) {
-	r.mu.Lock()
-	without := time.Now().Before(r.noBatch[kind])
-	r.mu.Unlock()
-	if without {
+	if r.withoutBatch(kind) {
 		return feishu.Page{}, nil
 	}
 	endpoint, batch := feishu.EndpointUsersBatch, r.cfg.Client.UsersBatch
@@ -100,6 +97,13 @@ func (r *passing) batch(ctx context.Context, kind directory.Kind, ids []string) 
 		return feishu.Page{}, nil
 	}
 	return page, err
+}
+
+// withoutBatch reports whether the app may not use a kind's batch.
+func (r *passing) withoutBatch(kind directory.Kind) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Now().Before(r.noBatch[kind])
 }
 
 // single asks for one entity.

@@ -34,8 +34,13 @@ type rare struct {
 	until time.Time
 }
 
-// witnessesOf returns as many as there is room for beside the ids.
+// witnessesOf returns as many as there is room for beside the ids: none where the app
+// may not use the batch.
 func (r *passing) witnessesOf(ctx context.Context, kind directory.Kind, ids []string) ([]string, error) {
+	room := feishu.PageSize - len(ids)
+	if room <= 0 || r.withoutBatch(kind) {
+		return nil, nil
+	}
 	var all, fields []string
 	r.mu.Lock()
 	for _, f := range watchedFields(kind) {
@@ -62,7 +67,7 @@ func (r *passing) witnessesOf(ctx context.Context, kind directory.Kind, ids []st
 	r.mu.Unlock()
 	slices.Sort(all)
 	all = slices.DeleteFunc(slices.Compact(all), func(id string) bool { return slices.Contains(ids, id) })
-	return all[:min(len(all), feishu.PageSize-len(ids))], nil
+	return all[:min(len(all), room)], nil
 }
 
 const (

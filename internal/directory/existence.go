@@ -9,8 +9,8 @@ import (
 // "exists" and every "gone" that is newer, oldest first. The last one counts,
 // and those before it tell since when: what left in May and is seen to be gone
 // in June left in May; but who left in May and leaves again in June came back in
-// between, of which Feishu need not tell. Older claims can never matter again, so the same claims
-// leave the same ones in whatever order they come.
+// between, of which Feishu need not tell. Older claims can never matter again, so
+// the same claims leave the same ones in whatever order they come.
 //
 // It is never changed in place: clones share it.
 type existence []claim

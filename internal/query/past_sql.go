@@ -98,7 +98,8 @@ const groupTopsThen = `tops AS (
 // beneathThen walks from tops down: who is beneath hangs on them in path. A
 // department that is gone holds nothing. From a top that is on a cycle the walk would
 // come back, and none of those on the cycle hangs on another: hence what is above is
-// left out, but for what is gone, which is on no cycle. OFFSET keeps the planner to a look into the index for each.
+// left out, but for what is gone, which is on no cycle. OFFSET keeps the planner to a
+// look into the index for each.
 const beneathThen = `above AS (
     SELECT p.id AS top, p.id
     FROM tops AS p

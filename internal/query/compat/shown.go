@@ -8,8 +8,8 @@ import (
 	"github.com/orgmirror/orgmirror/internal/query"
 )
 
-// shown remembers of each company whether its app is shown mobile numbers. They have a permission of
-// their own, which shows nothing else, and "" in an answer of Feishu's means either
+// shown remembers of each company whether its app is shown mobile numbers. They have a
+// permission of their own, which shows nothing else, and "" in an answer of Feishu's means either
 // that somebody has none or that the app may not know, so the read model keeps
 // neither. Where it has anybody's number, it may have all, and who has none has "".
 type shown struct{ companies sync.Map } // *shownIn by tenant_key
