@@ -121,12 +121,7 @@ func TestFormerSearchKeysOfRandomLives(t *testing.T) {
 		b := setup(t)
 		l := newLife(random.Uint64())
 		for range 2 {
-			records := make([]directory.Record, 1+random.IntN(400))
-			for i := range records {
-				records[i] = l.next()
-			}
-			b.append(t, records...)
-			b.project(t, 1+random.IntN(200))
+			b.live(t, l, random)
 		}
 		b.former(t)
 	}

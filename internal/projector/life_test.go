@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"testing"
 	"time"
 
 	"github.com/orgmirror/orgmirror/internal/directory"
@@ -20,6 +21,17 @@ type life struct {
 
 func newLife(seed uint64) *life {
 	return &life{random: rand.New(rand.NewPCG(seed, 1)), now: begin}
+}
+
+// live lets a life go on for a while, and projects it in pages of some size.
+func (b *bundle) live(t *testing.T, l *life, random *rand.Rand) {
+	t.Helper()
+	records := make([]directory.Record, 1+random.IntN(400))
+	for i := range records {
+		records[i] = l.next()
+	}
+	b.append(t, records...)
+	b.project(t, 1+random.IntN(200))
 }
 
 func (l *life) next() directory.Record {

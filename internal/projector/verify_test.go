@@ -281,12 +281,7 @@ func TestRebuildRandomLogs(t *testing.T) {
 		b := setup(t)
 		l := newLife(random.Uint64())
 		for range 3 {
-			records := make([]directory.Record, 1+random.IntN(400))
-			for i := range records {
-				records[i] = l.next()
-			}
-			b.append(t, records...)
-			b.project(t, 1+random.IntN(200))
+			b.live(t, l, random)
 			if result, err := b.projector.Rebuild(t.Context(), projector.RebuildOptions{}); err != nil {
 				t.Fatalf("%v: %+v", err, result)
 			}
