@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/orgmirror/orgmirror/internal/directory/searchkey"
 	pb "github.com/orgmirror/orgmirror/proto/orgmirror/v1"
 )
 
@@ -185,4 +186,67 @@ func TestBadMoments(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPagesOfThePast reads lists of the past entry by entry, and at once.
+func TestPagesOfThePast(t *testing.T) {
+	t.Parallel()
+	b := setup(t, nil, "small", "resources")
+	b.exec(t, fixture(t, "past"))
+	b.exec(t, `UPDATE mirror.generation SET search_version = $1`, searchkey.Version)
+	position, ctx := proto.Int64(99), as(t, "sees")
+	for name, list := range map[string]func(size int32, token string) (ids []string, next string, err error){
+		"ListUsers": func(size int32, token string) ([]string, string, error) {
+			got, err := b.users.ListUsers(ctx, &pb.ListUsersRequest{AsOfPosition: position, ShowRemoved: true, PageSize: size, PageToken: token})
+			return userIDs(got.GetUsers()), got.GetNextPageToken(), err
+		},
+		"SearchUsers": func(size int32, token string) ([]string, string, error) {
+			got, err := b.users.SearchUsers(ctx, &pb.SearchUsersRequest{Query: "a", AsOfPosition: position, ShowRemoved: true, PageSize: size, PageToken: token})
+			return userIDs(got.GetUsers()), got.GetNextPageToken(), err
+		},
+		"ListDepartmentUsers": func(size int32, token string) ([]string, string, error) {
+			got, err := b.users.ListDepartmentUsers(ctx, &pb.ListDepartmentUsersRequest{Department: "0", Recursive: true, AsOfPosition: position, PageSize: size, PageToken: token})
+			return userIDs(got.GetUsers()), got.GetNextPageToken(), err
+		},
+		"ListDepartmentDescendants": func(size int32, token string) (ids []string, _ string, _ error) {
+			got, err := b.users.ListDepartmentDescendants(ctx, &pb.ListDepartmentDescendantsRequest{Department: "0", AsOfPosition: position, PageSize: size, PageToken: token})
+			for _, d := range got.GetDepartments() {
+				ids = append(ids, d.GetOpenDepartmentId())
+			}
+			return ids, got.GetNextPageToken(), err
+		},
+	} {
+		want, next, err := list(1000, "")
+		if err != nil || next != "" || len(want) < 2 {
+			t.Fatalf("%s: %v, %q, %v", name, want, next, err)
+		}
+		var got []string
+		for token := ""; ; token = next {
+			var page []string
+			page, next, err = list(1, token)
+			if err != nil || len(page) != 1 {
+				t.Fatalf("%s after %v: %v, %v", name, got, page, err)
+			}
+			if got = append(got, page...); next == "" || len(got) > len(want) {
+				break
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s, at once and entry by entry (-want +got):\n%s", name, diff)
+		}
+	}
+	// A token is of its moment, and of no other.
+	first, err := b.users.ListUsers(ctx, &pb.ListUsersRequest{AsOfPosition: position, PageSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.users.ListUsers(ctx, &pb.ListUsersRequest{AsOfPosition: proto.Int64(98), PageSize: 1, PageToken: first.GetNextPageToken()})
+	wantField(t, err, "PAGE_TOKEN_MISMATCH", "page_token")
+}
+
+func userIDs(users []*pb.User) (ids []string) {
+	for _, u := range users {
+		ids = append(ids, u.GetOpenId())
+	}
+	return ids
 }
